@@ -1,0 +1,119 @@
+// The public C++ interface: open a database, query it with SQL, read and write by key, in transactions. Arrow in, Arrow out.
+//
+//   ARROW_ASSIGN_OR_RAISE(auto db, pyralog::Database::Open("shop"));
+//   ARROW_ASSIGN_OR_RAISE(auto session, db->Connect());
+//   ARROW_ASSIGN_OR_RAISE(auto reader, session->Query("SELECT * FROM orders WHERE day >= $1", {day}));
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "arrow/compute/expression.h"
+#include "arrow/record_batch.h"
+#include "arrow/result.h"
+#include "arrow/scalar.h"
+#include "pyralog/error.h"
+#include "pyralog/ids.h"
+
+namespace pyralog {
+
+enum class Durability {
+  kFull,    // an acknowledged commit survives power loss (the default)
+  kNormal,  // it survives a killed process; power loss may take the last second
+  kOff,     // no log: what was flushed or closed cleanly survives
+};
+
+struct DatabaseOptions {
+  Durability durability = Durability::kFull;
+  bool create_if_missing = true;
+  bool read_only = false;
+  uint64_t memory_limit = 0;             // bytes for queries and caches; 0: three quarters of the machine's memory
+  int threads = 0;                       // of queries; 0: as many as cores
+  uint64_t memtable_size = 16 << 20;     // bytes of recent rows in memory before they are written to segments
+};
+
+using Params = std::vector<std::shared_ptr<arrow::Scalar>>;
+
+// Rows of one table by scan: which columns (empty: all), which rows, how many.
+struct ScanOptions {
+  std::vector<std::string> columns;
+  std::optional<arrow::compute::Expression> filter;  // over column names; applied exactly
+  std::optional<int64_t> limit;
+};
+
+// A statement that was parsed once and runs often. Belongs to its session.
+class PreparedStatement {
+ public:
+  virtual ~PreparedStatement() = default;
+  // All rows of one execution. Parameters are cast to the types that the statement expects.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const Params& params = {}) = 0;
+  // Runs it and returns the number of rows changed (0 for statements that change none).
+  virtual arrow::Result<int64_t> Execute(const Params& params = {}) = 0;
+};
+
+// One user's conversation with a database: at most one statement and one open transaction at a time. Not thread-safe;
+// make one session a thread.
+class Session {
+ public:
+  virtual ~Session() = default;
+  // Runs all statements of `sql` in order and returns the rows of the last one. Parameters are allowed for one statement only.
+  // The reader is materialised or streams; the session can run the next statement only when it was read to its end or released.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(std::string_view sql, const Params& params = {}) = 0;
+  // As Query, for statements whose rows nobody wants: the number of rows changed by the last one.
+  virtual arrow::Result<int64_t> Execute(std::string_view sql, const Params& params = {}) = 0;
+  virtual arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) = 0;
+  // Cancels the running statement from another thread: it ends with kInterrupted.
+  virtual void Interrupt() = 0;
+};
+
+// One snapshot and its writes, without SQL; commit or be told why not. Table names: "t" or "schema.t".
+class Transaction {
+ public:
+  virtual ~Transaction() = default;  // rolls back
+  virtual arrow::Status Append(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
+  // Inserts or replaces whole rows by primary key: `rows` has all columns of the table, by name.
+  virtual arrow::Status Put(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
+  // The rows with these keys, one row a key in the order given, all columns null for a key that is absent (`found` says which).
+  // `keys` holds the primary key's columns by name.
+  struct GetResult {
+    std::shared_ptr<arrow::RecordBatch> rows;
+    std::vector<bool> found;
+  };
+  virtual arrow::Result<GetResult> Get(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& keys,
+                                       const std::vector<std::string>& columns = {}) = 0;
+  // Returns how many of the keys were there.
+  virtual arrow::Result<int64_t> Delete(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& keys) = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(std::string_view table, const ScanOptions& options = {}) = 0;
+  virtual arrow::Result<CommitNumber> Commit() = 0;
+  virtual arrow::Status Rollback() = 0;
+};
+
+class Database {
+ public:
+  // Opens or creates the database in this folder; ":memory:" (or "") is one that ends with the handle.
+  // Opening one folder twice in a process shares one engine; from another process it is kLocked.
+  static arrow::Result<std::shared_ptr<Database>> Open(const std::string& path, const DatabaseOptions& options = {});
+  virtual ~Database() = default;
+
+  virtual arrow::Result<std::unique_ptr<Session>> Connect() = 0;
+  virtual arrow::Result<std::unique_ptr<Transaction>> Begin() = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(std::string_view table, const ScanOptions& options = {}) = 0;
+
+  // Writes recent rows to segments.
+  virtual arrow::Status Flush() = 0;
+  // Reads and verifies every byte at rest.
+  virtual arrow::Status Verify() = 0;
+  // Closes the log cleanly and reports what that said; the destructor closes silently.
+  virtual arrow::Status Close() = 0;
+  // One line about what opening had to repair ("a torn log tail of 512 bytes ..."), or empty.
+  virtual std::string recovery_notice() const = 0;
+};
+
+std::string Version();  // "0.1.0"
+
+}  // namespace pyralog
