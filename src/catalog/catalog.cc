@@ -1,0 +1,203 @@
+#include "catalog/catalog.h"
+
+#include <algorithm>
+
+#include "pyralog/error.h"
+
+namespace pyralog::catalog {
+namespace {
+
+// Entries live in the engine's metadata: "schema/<name>" and "entry/<schema>/<name>", names in lower case, with '/' and
+// '%' written as %2f and %25, so that every name is one part of the key.
+constexpr char kSchemaPrefix[] = "schema/";
+constexpr char kEntryPrefix[] = "entry/";
+constexpr uint64_t kUncommitted = uint64_t{1} << 63;
+
+std::string KeyPart(std::string_view name) {
+  std::string key;
+  for (char c : name) {
+    if (c == '/') {
+      key += "%2f";
+    } else if (c == '%') {
+      key += "%25";
+    } else {
+      key += (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+  }
+  return key;
+}
+
+std::string SchemaKey(std::string_view schema) { return kSchemaPrefix + KeyPart(schema); }
+std::string EntryKey(std::string_view schema, std::string_view name) {
+  return kEntryPrefix + KeyPart(schema) + "/" + KeyPart(name);
+}
+
+bool IsDefault(std::string_view schema) { return KeyPart(schema) == kDefaultSchema; }
+
+arrow::Status Exists(const Entry& entry) {
+  return MakeError(ErrorCode::kAlreadyExists, std::string(EntryKindName(entry.kind)) + " '" + entry.name +
+                                                  "' exists already; drop it first or choose another name");
+}
+
+arrow::Status NoSchema(std::string_view schema) {
+  return MakeError(ErrorCode::kNotFound, "there is no schema '" + std::string(schema) + "'");
+}
+
+arrow::Result<lsm::TableSchemaPtr> StorageSchema(const TableDef& def) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < def.columns.size(); ++i) {
+    const ColumnDef& column = def.columns[i];
+    const bool in_key = std::find(def.key.begin(), def.key.end(), static_cast<int>(i)) != def.key.end();
+    fields.push_back(arrow::field(column.name, column.type, column.nullable && !in_key));
+  }
+  return lsm::MakeTableSchema(arrow::schema(std::move(fields)), def.key);
+}
+
+class CatalogTransaction final : public Transaction {
+ public:
+  explicit CatalogTransaction(std::unique_ptr<lsm::Transaction> storage) : storage_(std::move(storage)) {}
+
+  arrow::Result<EntryPtr> Find(std::string_view schema, std::string_view name) override {
+    const auto json = storage_->GetMeta(EntryKey(schema, name));
+    if (!json) return EntryPtr();
+    return EntryFromJson(*json);
+  }
+
+  arrow::Result<bool> HasSchema(std::string_view schema) override {
+    return IsDefault(schema) || storage_->GetMeta(SchemaKey(schema)).has_value();
+  }
+
+  arrow::Result<std::vector<std::string>> ListSchemas() override {
+    std::vector<std::string> names = {std::string(kDefaultSchema)};
+    arrow::Status status;
+    storage_->ScanMeta(kSchemaPrefix, [&](const std::string&, const std::string& json) {
+      auto entry = EntryFromJson(json);
+      status &= entry.status();
+      if (entry.ok()) names.push_back((*entry)->name);
+    });
+    ARROW_RETURN_NOT_OK(status);
+    return names;
+  }
+
+  arrow::Result<std::vector<EntryPtr>> List(std::string_view schema) override {
+    std::vector<EntryPtr> entries;
+    arrow::Status status;
+    storage_->ScanMeta(kEntryPrefix + KeyPart(schema) + "/", [&](const std::string&, const std::string& json) {
+      auto entry = EntryFromJson(json);
+      status &= entry.status();
+      if (entry.ok()) entries.push_back(*entry);
+    });
+    ARROW_RETURN_NOT_OK(status);
+    return entries;
+  }
+
+  arrow::Status CreateSchema(const std::string& name) override {
+    ARROW_ASSIGN_OR_RAISE(const bool exists, HasSchema(name));
+    Entry entry{EntryKind::kSchema, name, name, nullptr, nullptr, nullptr};
+    if (exists) return Exists(entry);
+    return Put(SchemaKey(name), entry);
+  }
+
+  arrow::Status DropSchema(const std::string& name, bool cascade) override {
+    if (IsDefault(name)) return MakeError(ErrorCode::kInvalidArgument, "schema 'main' cannot be dropped");
+    ARROW_ASSIGN_OR_RAISE(const bool exists, HasSchema(name));
+    if (!exists) return NoSchema(name);
+    ARROW_ASSIGN_OR_RAISE(const auto entries, List(name));
+    if (!entries.empty() && !cascade) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "schema '" + name + "' is not empty (it holds " + std::string(EntryKindName(entries[0]->kind)) +
+                           " '" + entries[0]->name + "'); use CASCADE to drop what it holds");
+    }
+    for (const EntryPtr& entry : entries) ARROW_RETURN_NOT_OK(Drop(entry->schema, entry->name, entry->kind));
+    ++changes_;
+    return storage_->DeleteMeta(SchemaKey(name));
+  }
+
+  arrow::Result<EntryPtr> CreateTable(TableDef def) override {
+    ARROW_RETURN_NOT_OK(CheckFree(def.schema, def.name));
+    for (int column : def.key) def.columns[column].nullable = false;
+    ARROW_ASSIGN_OR_RAISE(auto schema, StorageSchema(def));
+    ARROW_ASSIGN_OR_RAISE(def.id, storage_->CreateTable(std::move(schema)));
+    Entry entry{EntryKind::kTable, def.schema, def.name, nullptr, nullptr, nullptr};
+    entry.table = std::make_shared<const TableDef>(std::move(def));
+    return PutNew(std::move(entry));
+  }
+
+  arrow::Result<EntryPtr> CreateExternalTable(ExternalTableDef def) override {
+    ARROW_RETURN_NOT_OK(CheckFree(def.schema, def.name));
+    Entry entry{EntryKind::kExternalTable, def.schema, def.name, nullptr, nullptr, nullptr};
+    entry.external = std::make_shared<const ExternalTableDef>(std::move(def));
+    return PutNew(std::move(entry));
+  }
+
+  arrow::Result<EntryPtr> CreateView(ViewDef def) override {
+    ARROW_RETURN_NOT_OK(CheckFree(def.schema, def.name));
+    Entry entry{EntryKind::kView, def.schema, def.name, nullptr, nullptr, nullptr};
+    entry.view = std::make_shared<const ViewDef>(std::move(def));
+    return PutNew(std::move(entry));
+  }
+
+  arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind) override {
+    ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, name));
+    const std::string kind_name(EntryKindName(kind));
+    if (!entry) return MakeError(ErrorCode::kNotFound, "there is no " + kind_name + " '" + std::string(name) + "'");
+    if (entry->kind != kind) {
+      return MakeError(ErrorCode::kInvalidArgument, "'" + entry->name + "' is no " + kind_name + " but a " +
+                                                        std::string(EntryKindName(entry->kind)));
+    }
+    if (entry->table) ARROW_RETURN_NOT_OK(storage_->DropTable(entry->table->id));
+    ++changes_;
+    return storage_->DeleteMeta(EntryKey(schema, name));
+  }
+
+  uint64_t version() const override {
+    return changes_ == 0 ? storage_->meta_version().value() : kUncommitted + changes_;
+  }
+  lsm::Transaction& storage() override { return *storage_; }
+  arrow::Result<CommitNumber> Commit() override { return storage_->Commit(); }
+  void Rollback() override { storage_->Rollback(); }
+
+ private:
+  arrow::Status Put(std::string key, const Entry& entry) {
+    ++changes_;
+    return storage_->PutMeta(std::move(key), EntryToJson(entry));
+  }
+
+  arrow::Result<EntryPtr> PutNew(Entry entry) {
+    // Dropping the schema at the same time must not leave an entry without one.
+    if (!IsDefault(entry.schema)) storage_->GuardMeta(SchemaKey(entry.schema));
+    ARROW_RETURN_NOT_OK(Put(EntryKey(entry.schema, entry.name), entry));
+    return std::make_shared<const Entry>(std::move(entry));
+  }
+
+  arrow::Status CheckFree(std::string_view schema, std::string_view name) {
+    ARROW_ASSIGN_OR_RAISE(const bool has_schema, HasSchema(schema));
+    if (!has_schema) return NoSchema(schema);
+    ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, name));
+    return entry ? Exists(*entry) : arrow::Status::OK();
+  }
+
+  std::unique_ptr<lsm::Transaction> storage_;
+  uint64_t changes_ = 0;
+};
+
+class EngineCatalog final : public Catalog {
+ public:
+  explicit EngineCatalog(std::unique_ptr<lsm::Engine> engine) : engine_(std::move(engine)) {}
+  arrow::Result<std::unique_ptr<Transaction>> Begin() override {
+    ARROW_ASSIGN_OR_RAISE(auto storage, engine_->Begin());
+    return std::make_unique<CatalogTransaction>(std::move(storage));
+  }
+  lsm::Engine& engine() override { return *engine_; }
+
+ private:
+  std::unique_ptr<lsm::Engine> engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Catalog> Catalog::Make(std::unique_ptr<lsm::Engine> engine) {
+  return std::make_unique<EngineCatalog>(std::move(engine));
+}
+
+}  // namespace pyralog::catalog

@@ -1,0 +1,181 @@
+#include "catalog/entries.h"
+
+#include <nlohmann/json.hpp>
+
+#include "arrow/buffer.h"
+#include "arrow/io/memory.h"
+#include "arrow/ipc/reader.h"
+#include "arrow/ipc/writer.h"
+#include "arrow/util/base64.h"
+#include "pyralog/error.h"
+
+namespace pyralog::catalog {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kEntryVersion = 1;
+
+// Types as base64 of an Arrow IPC schema message of one field: exact for every type, extension types too.
+std::string TypeToText(const std::shared_ptr<arrow::DataType>& type) {
+  auto buffer = arrow::ipc::SerializeSchema(*arrow::schema({arrow::field("", type)}));
+  return buffer.ok() ? arrow::util::base64_encode(std::string_view(**buffer)) : std::string();
+}
+
+arrow::Result<std::shared_ptr<arrow::DataType>> TypeFromText(const std::string& text) {
+  ARROW_ASSIGN_OR_RAISE(const std::string bytes, arrow::util::base64_decode(text));
+  arrow::io::BufferReader reader(arrow::Buffer::FromString(bytes));
+  arrow::ipc::DictionaryMemo memo;
+  ARROW_ASSIGN_OR_RAISE(auto schema, arrow::ipc::ReadSchema(&reader, &memo));
+  if (schema->num_fields() != 1) return MakeError(ErrorCode::kDamaged, "a catalog entry holds a damaged type");
+  return schema->field(0)->type();
+}
+
+json ColumnToJson(const ColumnDef& column) {
+  json j = {{"name", column.name},
+            {"type", TypeToText(column.type)},
+            {"sql_type", column.sql_type},
+            {"nullable", column.nullable}};
+  if (column.default_sql) j["default"] = *column.default_sql;
+  return j;
+}
+
+arrow::Result<ColumnDef> ColumnFromJson(const json& j) {
+  ColumnDef column;
+  column.name = j.at("name").get<std::string>();
+  ARROW_ASSIGN_OR_RAISE(column.type, TypeFromText(j.at("type").get<std::string>()));
+  column.sql_type = j.at("sql_type").get<std::string>();
+  column.nullable = j.at("nullable").get<bool>();
+  if (j.contains("default")) column.default_sql = j.at("default").get<std::string>();
+  return column;
+}
+
+json ColumnsToJson(const std::vector<ColumnDef>& columns) {
+  json j = json::array();
+  for (const ColumnDef& column : columns) j.push_back(ColumnToJson(column));
+  return j;
+}
+
+arrow::Result<std::vector<ColumnDef>> ColumnsFromJson(const json& j) {
+  std::vector<ColumnDef> columns;
+  for (const json& entry : j) {
+    ARROW_ASSIGN_OR_RAISE(auto column, ColumnFromJson(entry));
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+json TableToJson(const TableDef& table) {
+  return {{"id", table.id.value()},
+          {"columns", ColumnsToJson(table.columns)},
+          {"key", table.key},
+          {"checks", table.checks}};
+}
+
+json ExternalToJson(const ExternalTableDef& table) {
+  json files = json::array();
+  for (const auto& file : table.files) files.push_back({file.path, file.size, file.modified_ns});
+  return {{"format", table.format},
+          {"location", table.location},
+          {"columns", ColumnsToJson(table.columns)},
+          {"columns_declared", table.columns_declared},
+          {"partitioned_by", ColumnsToJson(table.partitioned_by)},
+          {"options", table.options},
+          {"files", files},
+          {"file_count", table.file_count}};
+}
+
+arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry, const json& j) {
+  auto table = std::make_shared<TableDef>();
+  table->schema = entry.schema;
+  table->name = entry.name;
+  table->id = TableId(j.at("id").get<uint32_t>());
+  ARROW_ASSIGN_OR_RAISE(table->columns, ColumnsFromJson(j.at("columns")));
+  table->key = j.at("key").get<std::vector<int>>();
+  table->checks = j.at("checks").get<std::vector<std::string>>();
+  return table;
+}
+
+arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const Entry& entry, const json& j) {
+  auto table = std::make_shared<ExternalTableDef>();
+  table->schema = entry.schema;
+  table->name = entry.name;
+  table->format = j.at("format").get<std::string>();
+  table->location = j.at("location").get<std::string>();
+  ARROW_ASSIGN_OR_RAISE(table->columns, ColumnsFromJson(j.at("columns")));
+  table->columns_declared = j.at("columns_declared").get<bool>();
+  ARROW_ASSIGN_OR_RAISE(table->partitioned_by, ColumnsFromJson(j.at("partitioned_by")));
+  table->options = j.at("options").get<std::map<std::string, std::string>>();
+  for (const json& file : j.at("files")) {
+    table->files.push_back({file.at(0).get<std::string>(), file.at(1).get<uint64_t>(), file.at(2).get<int64_t>()});
+  }
+  table->file_count = j.at("file_count").get<uint64_t>();
+  return table;
+}
+
+arrow::Result<EntryPtr> EntryFrom(const json& j) {
+  if (j.at("version").get<int>() > kEntryVersion) {
+    return MakeError(ErrorCode::kFormatVersion, "a catalog entry was written by a newer build of Pyralog");
+  }
+  auto entry = std::make_shared<Entry>();
+  entry->schema = j.at("schema").get<std::string>();
+  entry->name = j.at("name").get<std::string>();
+  const auto kind = j.at("kind").get<std::string>();
+  if (kind == EntryKindName(EntryKind::kSchema)) {
+    entry->kind = EntryKind::kSchema;
+  } else if (kind == EntryKindName(EntryKind::kTable)) {
+    entry->kind = EntryKind::kTable;
+    ARROW_ASSIGN_OR_RAISE(entry->table, TableFromJson(*entry, j.at("table")));
+  } else if (kind == EntryKindName(EntryKind::kExternalTable)) {
+    entry->kind = EntryKind::kExternalTable;
+    ARROW_ASSIGN_OR_RAISE(entry->external, ExternalFromJson(*entry, j.at("external")));
+  } else if (kind == EntryKindName(EntryKind::kView)) {
+    entry->kind = EntryKind::kView;
+    entry->view = std::make_shared<const ViewDef>(ViewDef{entry->schema, entry->name, j.at("sql").get<std::string>(),
+                                                          j.at("aliases").get<std::vector<std::string>>()});
+  } else {
+    return MakeError(ErrorCode::kFormatVersion, "a catalog entry is a '" + kind + "', which this build does not know");
+  }
+  return entry;
+}
+
+}  // namespace
+
+std::string_view EntryKindName(EntryKind kind) {
+  switch (kind) {
+    case EntryKind::kSchema:
+      return "schema";
+    case EntryKind::kTable:
+      return "table";
+    case EntryKind::kExternalTable:
+      return "external table";
+    case EntryKind::kView:
+      return "view";
+  }
+  return "entry";
+}
+
+std::string EntryToJson(const Entry& entry) {
+  json j = {{"version", kEntryVersion},
+            {"kind", std::string(EntryKindName(entry.kind))},
+            {"schema", entry.schema},
+            {"name", entry.name}};
+  if (entry.table) j["table"] = TableToJson(*entry.table);
+  if (entry.external) j["external"] = ExternalToJson(*entry.external);
+  if (entry.view) {
+    j["sql"] = entry.view->sql;
+    j["aliases"] = entry.view->aliases;
+  }
+  return j.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+arrow::Result<EntryPtr> EntryFromJson(std::string_view text) {
+  // nlohmann-json reports misuse by exceptions only.
+  try {
+    return EntryFrom(json::parse(text));
+  } catch (const std::exception& error) {
+    return MakeError(ErrorCode::kDamaged, std::string("a catalog entry cannot be read: ") + error.what());
+  }
+}
+
+}  // namespace pyralog::catalog

@@ -1,0 +1,216 @@
+#include "lsm/segment_encoding.h"
+
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "arrow/array/util.h"
+#include "arrow/buffer_builder.h"
+#include "arrow/compute/api_vector.h"
+#include "arrow/compute/cast.h"
+#include "arrow/extension_type.h"
+#include "arrow/util/bit_util.h"
+#include "arrow/util/checked_cast.h"
+#include "pyralog/error.h"
+
+namespace pyralog::lsm {
+namespace {
+
+using ArrayDataPtr = std::shared_ptr<arrow::ArrayData>;
+using arrow::internal::checked_cast;
+
+// Arrow's compute functions must not start threads of their own: they run inside the caller's.
+arrow::compute::ExecContext SingleThreaded() {
+  arrow::compute::ExecContext context;
+  context.set_use_threads(false);
+  return context;
+}
+
+bool IsView(const arrow::DataType& type) {
+  return type.id() == arrow::Type::STRING_VIEW || type.id() == arrow::Type::BINARY_VIEW;
+}
+
+// Whether ToStorage changes arrays of this type: some view or dictionary in it.
+bool NeedsRewrite(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::DICTIONARY || IsView(type)) return true;
+  if (type.id() == arrow::Type::EXTENSION) {
+    return NeedsRewrite(*checked_cast<const arrow::ExtensionType&>(type).storage_type());
+  }
+  for (const auto& field : type.fields()) {
+    if (NeedsRewrite(*field->type())) return true;
+  }
+  return false;
+}
+
+// A nested type with other children. Types whose children cannot differ from themselves are returned as they are.
+std::shared_ptr<arrow::DataType> WithChildren(const std::shared_ptr<arrow::DataType>& type, arrow::FieldVector fields) {
+  switch (type->id()) {
+    case arrow::Type::LIST:
+      return arrow::list(fields[0]);
+    case arrow::Type::LARGE_LIST:
+      return arrow::large_list(fields[0]);
+    case arrow::Type::LIST_VIEW:
+      return arrow::list_view(fields[0]);
+    case arrow::Type::LARGE_LIST_VIEW:
+      return arrow::large_list_view(fields[0]);
+    case arrow::Type::FIXED_SIZE_LIST:
+      return arrow::fixed_size_list(fields[0], checked_cast<const arrow::FixedSizeListType&>(*type).list_size());
+    case arrow::Type::STRUCT:
+      return arrow::struct_(std::move(fields));
+    case arrow::Type::MAP:
+      return std::make_shared<arrow::MapType>(fields[0], checked_cast<const arrow::MapType&>(*type).keys_sorted());
+    case arrow::Type::SPARSE_UNION:
+      return arrow::sparse_union(std::move(fields), checked_cast<const arrow::UnionType&>(*type).type_codes());
+    case arrow::Type::DENSE_UNION:
+      return arrow::dense_union(std::move(fields), checked_cast<const arrow::UnionType&>(*type).type_codes());
+    case arrow::Type::RUN_END_ENCODED:
+      return arrow::run_end_encoded(fields[0]->type(), fields[1]->type());
+    default:
+      return type;
+  }
+}
+
+// Copies the long values of a view array one after the other into fresh buffers, as few as 31-bit offsets allow.
+class ViewGatherer {
+ public:
+  arrow::Result<ArrayDataPtr> Gather(const arrow::ArrayData& data) {
+    using View = arrow::BinaryViewType::c_type;
+    const auto* views = data.GetValues<View>(1);
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(data.length * static_cast<int64_t>(sizeof(View))));
+    auto* out = reinterpret_cast<View*>(buffer->mutable_data());
+    for (int64_t i = 0; i < data.length; ++i) {
+      // What stands under a null is not looked at: it may point anywhere.
+      if (data.IsNull(i)) {
+        std::memset(&out[i], 0, sizeof(View));
+        continue;
+      }
+      out[i] = views[i];
+      if (!views[i].is_inline()) ARROW_RETURN_NOT_OK(Move(data, &out[i]));
+    }
+    ARROW_RETURN_NOT_OK(Rotate());
+    std::shared_ptr<arrow::Buffer> validity;
+    if (data.GetNullCount() != 0) {
+      ARROW_ASSIGN_OR_RAISE(validity, arrow::internal::CopyBitmap(arrow::default_memory_pool(),
+                                                                  data.buffers[0]->data(), data.offset, data.length));
+    }
+    std::vector<std::shared_ptr<arrow::Buffer>> buffers{std::move(validity), std::move(buffer)};
+    buffers.insert(buffers.end(), finished_.begin(), finished_.end());
+    return arrow::ArrayData::Make(data.type, data.length, std::move(buffers), data.GetNullCount());
+  }
+
+ private:
+  arrow::Status Move(const arrow::ArrayData& data, arrow::BinaryViewType::c_type* view) {
+    const int32_t size = view->ref.size;
+    if (current_.length() > std::numeric_limits<int32_t>::max() - size) ARROW_RETURN_NOT_OK(Rotate());
+    const uint8_t* from = data.buffers[2 + view->ref.buffer_index]->data() + view->ref.offset;
+    view->ref.buffer_index = static_cast<int32_t>(finished_.size());
+    view->ref.offset = static_cast<int32_t>(current_.length());
+    return current_.Append(from, size);
+  }
+  arrow::Status Rotate() {
+    if (current_.length() == 0) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(auto buffer, current_.Finish());
+    finished_.push_back(std::move(buffer));
+    return arrow::Status::OK();
+  }
+
+  arrow::BufferBuilder current_;
+  std::vector<std::shared_ptr<arrow::Buffer>> finished_;
+};
+
+arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data);
+
+arrow::Result<ArrayDataPtr> DecodeDictionary(const arrow::ArrayData& data) {
+  const auto& type = checked_cast<const arrow::DictionaryType&>(*data.type);
+  auto indices = data.Copy();
+  indices->type = type.index_type();
+  indices->dictionary = nullptr;
+  auto context = SingleThreaded();
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum values, arrow::compute::Take(arrow::Datum(data.dictionary), arrow::Datum(indices),
+                                                                  arrow::compute::TakeOptions::NoBoundsCheck(),
+                                                                  &context));
+  return Rewrite(values.array());
+}
+
+// Children keep offset and length of their own, so the parent's buffers still fit.
+arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data) {
+  if (!NeedsRewrite(*data->type)) return data;
+  if (IsView(*data->type)) return ViewGatherer().Gather(*data);
+  if (data->type->id() == arrow::Type::DICTIONARY) return DecodeDictionary(*data);
+  if (data->type->id() == arrow::Type::EXTENSION) {
+    auto storage = data->Copy();
+    storage->type = checked_cast<const arrow::ExtensionType&>(*data->type).storage_type();
+    ARROW_ASSIGN_OR_RAISE(auto rewritten, Rewrite(storage));
+    auto result = rewritten->Copy();
+    result->type = StorageType(data->type);
+    return result;
+  }
+  auto result = data->Copy();
+  result->type = StorageType(data->type);
+  for (auto& child : result->child_data) {
+    ARROW_ASSIGN_OR_RAISE(child, Rewrite(child));
+  }
+  return result;
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(const std::shared_ptr<arrow::Array>& stored,
+                                                              const std::shared_ptr<arrow::DataType>& logical) {
+  const auto& type = checked_cast<const arrow::DictionaryType&>(*logical);
+  ARROW_ASSIGN_OR_RAISE(auto values, FromStorage(stored, type.value_type()));
+  auto context = SingleThreaded();
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum encoded,
+                        arrow::compute::DictionaryEncode(
+                            values, arrow::compute::DictionaryEncodeOptions::Defaults(), &context));
+  const auto array = encoded.make_array();
+  const auto& dictionary = checked_cast<const arrow::DictionaryArray&>(*array);
+  auto indices = arrow::compute::Cast(*dictionary.indices(), type.index_type(),
+                                      arrow::compute::CastOptions::Safe(), &context);
+  if (!indices.ok()) {
+    return MakeError(ErrorCode::kNotSupported, std::to_string(dictionary.dictionary()->length()) +
+                                                   " distinct values do not fit the dictionary type " +
+                                                   logical->ToString() + "; cast the column to " +
+                                                   type.value_type()->ToString());
+  }
+  return arrow::DictionaryArray::FromArrays(logical, *indices, dictionary.dictionary());
+}
+
+}  // namespace
+
+std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataType>& logical) {
+  if (!NeedsRewrite(*logical) || IsView(*logical)) return logical;
+  if (logical->id() == arrow::Type::DICTIONARY) {
+    return StorageType(checked_cast<const arrow::DictionaryType&>(*logical).value_type());
+  }
+  if (logical->id() == arrow::Type::EXTENSION) {
+    const auto& storage = checked_cast<const arrow::ExtensionType&>(*logical).storage_type();
+    const auto stored = StorageType(storage);
+    return stored->Equals(storage) ? logical : stored;
+  }
+  arrow::FieldVector fields;
+  for (const auto& field : logical->fields()) fields.push_back(field->WithType(StorageType(field->type())));
+  return WithChildren(logical, std::move(fields));
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> ToStorage(const std::shared_ptr<arrow::Array>& array) {
+  if (!NeedsRewrite(*array->type())) return array;
+  ARROW_ASSIGN_OR_RAISE(auto data, Rewrite(array->data()));
+  return arrow::MakeArray(std::move(data));
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(const std::shared_ptr<arrow::Array>& stored,
+                                                         const std::shared_ptr<arrow::DataType>& logical) {
+  if (stored->type()->Equals(logical)) return stored;
+  if (logical->id() == arrow::Type::DICTIONARY) return EncodeDictionary(stored, logical);
+  if (logical->id() == arrow::Type::EXTENSION) {
+    const auto& type = checked_cast<const arrow::ExtensionType&>(*logical);
+    ARROW_ASSIGN_OR_RAISE(auto storage, FromStorage(stored, type.storage_type()));
+    return arrow::ExtensionType::WrapArray(logical, storage);
+  }
+  auto context = SingleThreaded();
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum cast,
+                        arrow::compute::Cast(stored, logical, arrow::compute::CastOptions::Safe(), &context));
+  return cast.make_array();
+}
+
+}  // namespace pyralog::lsm

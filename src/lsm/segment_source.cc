@@ -1,0 +1,74 @@
+#include "lsm/segment_source.h"
+
+namespace pyralog::lsm {
+namespace {
+
+class SegmentUnit final : public SourceUnit {
+ public:
+  SegmentUnit(std::shared_ptr<Segment> segment, int64_t unit)
+      : SourceUnit(unit * kUnitRows, segment->UnitRows(unit)), segment_(std::move(segment)), unit_(unit) {}
+  arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const override {
+    return segment_->Column(unit_, column);
+  }
+  arrow::Result<batch::ZoneMap> Zone(int column) const override {
+    ARROW_ASSIGN_OR_RAISE(const batch::ZoneMap* zone, segment_->Zone(unit_, column));
+    return *zone;
+  }
+  void WillNeed(std::span<const int> columns) const override { segment_->WillNeed(unit_, columns); }
+
+ private:
+  const std::shared_ptr<Segment> segment_;
+  const int64_t unit_;
+};
+
+}  // namespace
+
+SegmentSource::SegmentSource(io::Env* env, std::string folder, std::shared_ptr<Segment> segment)
+    : env_(env), folder_(std::move(folder)), segment_(std::move(segment)), birth_(segment_->meta().min_birth) {}
+
+SegmentSource::~SegmentSource() {
+  if (!obsolete_) return;
+  // Left-overs of a failed removal are found and removed when the database is opened next.
+  (void)env_->RemoveFile(Segment::ArrowPath(folder_, meta().id));
+  (void)env_->RemoveFile(Segment::IndexPath(folder_, meta().id));
+}
+
+SourceUnits SegmentSource::Units(int64_t rows) const {
+  if (rows == 0) return {};
+  MutexLock lock(mutex_);
+  if (units_.empty()) {
+    for (int64_t u = 0; u < segment_->num_units(); ++u) units_.push_back(std::make_shared<SegmentUnit>(segment_, u));
+  }
+  return units_;
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::ColumnAt(int64_t row, int column, int64_t* offset) const {
+  *offset = row % kUnitRows;
+  return segment_->Column(row / kUnitRows, column);
+}
+
+arrow::Status SegmentSource::Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
+                                  std::span<int64_t> rows) const {
+  if (birth_ > snapshot) {
+    for (int64_t i : which) rows[i] = -1;
+    return arrow::Status::OK();
+  }
+  ARROW_RETURN_NOT_OK(segment_->Find(keys, which, rows));
+  for (int64_t i : which) {
+    if (rows[i] >= 0 && deaths().IsDeadAt(rows[i], snapshot)) rows[i] = -1;
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status SegmentSource::FindNewer(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
+                                       std::span<int64_t> newer) const {
+  if (birth_ <= snapshot) return arrow::Status::OK();
+  std::vector<int64_t> rows(keys.size(), -1);
+  ARROW_RETURN_NOT_OK(segment_->Find(keys, which, rows));
+  for (int64_t i : which) {
+    if (rows[i] >= 0 && !deaths().IsDead(rows[i])) newer[i] = rows[i];
+  }
+  return arrow::Status::OK();
+}
+
+}  // namespace pyralog::lsm

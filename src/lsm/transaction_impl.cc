@@ -1,0 +1,444 @@
+#include "lsm/transaction_impl.h"
+
+#include <algorithm>
+
+#include "lsm/batch_rows.h"
+#include "lsm/row_codec.h"
+#include "pyralog/error.h"
+
+namespace pyralog::lsm {
+namespace {
+
+arrow::Status CheckBatch(const arrow::RecordBatch& batch, const TableSchema& schema) {
+  if (batch.num_columns() != schema.num_fields()) {
+    return MakeError(ErrorCode::kInvalidArgument, "a batch of " + std::to_string(batch.num_columns()) +
+                                                      " columns for a table of " + std::to_string(schema.num_fields()));
+  }
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    const auto& field = *schema.arrow->field(i);
+    if (!batch.column(i)->type()->Equals(*field.type())) {
+      return MakeError(ErrorCode::kInvalidArgument, "column '" + field.name() + "' is " + field.type()->ToString() +
+                                                        ", the batch has " + batch.column(i)->type()->ToString());
+    }
+    if (!field.nullable() && batch.column(i)->null_count() > 0) {
+      return MakeError(ErrorCode::kConstraint,
+                       "NOT NULL: column '" + field.name() + "' was given a null; give it a value");
+    }
+  }
+  return arrow::Status::OK();
+}
+
+// "id = 5, day = 2024-01-01"
+std::string KeyText(const arrow::RecordBatch& batch, const TableSchema& schema, int64_t row) {
+  std::string text;
+  for (int column : schema.key) {
+    auto value = batch.column(column)->GetScalar(row);
+    if (!text.empty()) text += ", ";
+    text += schema.arrow->field(column)->name() + " = " + (value.ok() ? (*value)->ToString() : "?");
+  }
+  return text;
+}
+
+// The first row whose key an earlier row of the batch has, or -1.
+int64_t FindRepeat(const KeyBatch& keys) {
+  if (keys.size() < 2) return -1;
+  bool ascending = true;
+  for (int64_t i = 1; i < keys.size() && ascending; ++i) ascending = keys.key(i - 1) < keys.key(i);
+  if (ascending) return -1;
+  KeyIndex seen;
+  for (int64_t i = 0; i < keys.size(); ++i) {
+    if (seen.Newest(keys.key(i), keys.hash(i)) != KeyIndex::kNone) return i;
+    seen.Add(keys.key(i), keys.hash(i));
+  }
+  return -1;
+}
+
+std::vector<int64_t> RowsOf(const std::vector<Death>& deaths) {
+  std::vector<int64_t> rows;
+  rows.reserve(deaths.size());
+  for (const Death& death : deaths) rows.push_back(death.row);
+  return rows;
+}
+
+}  // namespace
+
+TransactionImpl::TransactionImpl(EngineImpl* engine, Snapshot snapshot)
+    : engine_(engine), snapshot_(std::move(snapshot)) {}
+
+TransactionImpl::~TransactionImpl() { Rollback(); }
+
+bool TransactionImpl::has_writes() const {
+  MutexLock lock(mutex_);
+  return number_ > 0;
+}
+
+arrow::Status TransactionImpl::CheckOpen() const {
+  if (ended_) return MakeError(ErrorCode::kTransaction, "the transaction has ended; begin another");
+  return arrow::Status::OK();
+}
+
+// ---- Metadata ----
+
+std::optional<std::string> TransactionImpl::GetMeta(std::string_view key) const {
+  MutexLock lock(mutex_);
+  if (const auto own = meta_.find(key); own != meta_.end()) return own->second;
+  const auto& entries = *snapshot_.meta.entries;
+  const auto it = entries.find(key);
+  return it == entries.end() ? std::nullopt : std::optional(it->second.value);
+}
+
+void TransactionImpl::ScanMeta(std::string_view prefix,
+                               const std::function<void(const std::string&, const std::string&)>& visit) const {
+  std::map<std::string, std::string> found;
+  {
+    MutexLock lock(mutex_);
+    const auto& entries = *snapshot_.meta.entries;
+    for (auto it = entries.lower_bound(prefix); it != entries.end() && it->first.starts_with(prefix); ++it) {
+      found[it->first] = it->second.value;
+    }
+    for (auto it = meta_.lower_bound(prefix); it != meta_.end() && it->first.starts_with(prefix); ++it) {
+      if (it->second) {
+        found[it->first] = *it->second;
+      } else {
+        found.erase(it->first);
+      }
+    }
+  }
+  for (const auto& [key, value] : found) visit(key, value);
+}
+
+arrow::Status TransactionImpl::PutMeta(std::string key, std::string value) {
+  MutexLock lock(mutex_);
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  meta_[std::move(key)] = std::move(value);
+  ++number_;
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionImpl::DeleteMeta(std::string_view key) {
+  MutexLock lock(mutex_);
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  meta_[std::string(key)] = std::nullopt;
+  ++number_;
+  return arrow::Status::OK();
+}
+
+void TransactionImpl::GuardMeta(std::string key) {
+  MutexLock lock(mutex_);
+  guarded_.insert(std::move(key));
+}
+
+bool TransactionImpl::has_meta_changes() const {
+  MutexLock lock(mutex_);
+  return !meta_.empty();
+}
+
+// ---- Tables ----
+
+arrow::Result<TransactionImpl::OwnTable*> TransactionImpl::Touch(TableId id) {
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  auto it = tables_.find(id);
+  if (it == tables_.end()) {
+    const auto version = snapshot_.tables->find(id);
+    TableSchemaPtr schema = version == snapshot_.tables->end() ? nullptr : version->second->SchemaAt(snapshot_.commit);
+    if (!schema) return MakeError(ErrorCode::kNotFound, "there is no table with id " + std::to_string(id.value()));
+    OwnTable table;
+    table.id = id;
+    table.schema = std::move(schema);
+    for (const SourceEntry& entry : version->second->sources) table.committed.push_back({entry.source(), nullptr});
+    it = tables_.emplace(id, std::move(table)).first;
+  }
+  if (it->second.dropped) return MakeError(ErrorCode::kNotFound, "the table was dropped in this transaction");
+  return &it->second;
+}
+
+arrow::Result<TableId> TransactionImpl::CreateTable(TableSchemaPtr schema) {
+  for (int column : schema->key) ARROW_RETURN_NOT_OK(CheckKeyType(*schema->arrow->field(column)->type()));
+  MutexLock lock(mutex_);
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  OwnTable table;
+  table.id = engine_->NextTableId();
+  table.schema = schema;
+  table.created = true;
+  table_changes_.push_back({TableOp::kCreate, table.id, std::move(schema)});
+  ++number_;
+  const TableId id = table.id;
+  tables_.emplace(id, std::move(table));
+  return id;
+}
+
+arrow::Status TransactionImpl::DropTable(TableId id) {
+  MutexLock lock(mutex_);
+  ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  table->dropped = true;
+  table->own.clear();
+  table->view = nullptr;
+  table_changes_.push_back({TableOp::kDrop, id, nullptr});
+  ++number_;
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionImpl::AlterTable(TableId id, TableSchemaPtr schema) {
+  MutexLock lock(mutex_);
+  ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  if (schema->version != table->schema->version + 1) {
+    return MakeError(ErrorCode::kInvalidArgument, "a changed schema must have the next version number");
+  }
+  table->schema = schema;
+  table->altered = true;
+  table->view = nullptr;
+  table_changes_.push_back({TableOp::kAlter, id, std::move(schema)});
+  ++number_;
+  return arrow::Status::OK();
+}
+
+arrow::Result<TableSchemaPtr> TransactionImpl::Schema(TableId id) const {
+  MutexLock lock(mutex_);
+  if (const auto it = tables_.find(id); it != tables_.end() && !it->second.dropped) return it->second.schema;
+  const auto version = snapshot_.tables->find(id);
+  TableSchemaPtr schema = version == snapshot_.tables->end() ? nullptr : version->second->SchemaAt(snapshot_.commit);
+  if (!schema) return MakeError(ErrorCode::kNotFound, "there is no table with id " + std::to_string(id.value()));
+  return schema;
+}
+
+// ---- Rows ----
+
+std::shared_ptr<const SourceView> TransactionImpl::ViewOf(OwnTable* table) {
+  if (table->view && table->view_number == number_) return table->view;
+  std::vector<ViewSource> sources;
+  sources.reserve(table->committed.size() + table->own.size());
+  int64_t ordinal = 0;
+  for (const CommittedSource& c : table->committed) {
+    sources.push_back({c.source, snapshot_.commit, c.own_deaths, CommitNumber(number_), ordinal++});
+  }
+  for (const OwnSource& own : table->own) {
+    if (!own.moved) sources.push_back({own.source(), CommitNumber(number_), nullptr, CommitNumber{}, ordinal});
+    ++ordinal;
+  }
+  table->view = std::make_shared<SourceView>(table->schema, std::move(sources));
+  table->view_number = number_;
+  return table->view;
+}
+
+arrow::Result<TableViewPtr> TransactionImpl::View(TableId id) {
+  MutexLock lock(mutex_);
+  ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  return ViewOf(table);
+}
+
+MemTable* TransactionImpl::ActiveOf(OwnTable* table) {
+  auto& own = table->own;
+  if (own.empty() || !own.back().memtable || own.back().moved ||
+      own.back().memtable->schema()->version != table->schema->version) {
+    own.push_back({std::make_shared<MemTable>(table->id, table->schema, 0), nullptr, nullptr});
+  }
+  return own.back().memtable.get();
+}
+
+arrow::Status TransactionImpl::CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys) {
+  if (const int64_t row = FindRepeat(keys); row >= 0) {
+    return MakeError(ErrorCode::kConstraint, "duplicate key: " + KeyText(batch, *table->schema, row) +
+                                                 " is given twice");
+  }
+  std::vector<int64_t> found;
+  ARROW_RETURN_NOT_OK(ViewOf(table)->Lookup(keys, &found));
+  for (int64_t i = 0; i < keys.size(); ++i) {
+    if (found[i] < 0) continue;
+    return MakeError(ErrorCode::kConstraint, "duplicate key: " + KeyText(batch, *table->schema, i) +
+                                                 " is in the table already; use ON CONFLICT to update or skip it");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionImpl::Append(TableId id, const std::shared_ptr<arrow::RecordBatch>& batch) {
+  KeyBatch keys;
+  MutexLock lock(mutex_);
+  ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  ARROW_RETURN_NOT_OK(CheckBatch(*batch, *table->schema));
+  if (batch->num_rows() == 0) return arrow::Status::OK();
+  if (table->schema->keyed()) {
+    ARROW_RETURN_NOT_OK(keys.Append(KeyColumns(*batch, table->schema->key)));
+    ARROW_RETURN_NOT_OK(CheckKeys(table, *batch, keys));
+  }
+  ++number_;
+  ARROW_RETURN_NOT_OK(ActiveOf(table)->Append(batch, &keys, CommitNumber(number_)));
+  return SpillIfLarge();
+}
+
+arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number) {
+  size_t ordinal = OrdinalOf(row_id);
+  int64_t row = RowOf(row_id);
+  auto unknown = [&] {
+    return MakeError(ErrorCode::kInvalidArgument, "row id " + std::to_string(row_id) + " names no visible row");
+  };
+  if (row_id < 0) return unknown();
+  if (ordinal < table->committed.size()) {
+    CommittedSource& c = table->committed[ordinal];
+    if (row >= c.source->BornAt(snapshot_.commit) || c.source->deaths().IsDeadAt(row, snapshot_.commit)) {
+      return unknown();
+    }
+    if (!c.own_deaths) c.own_deaths = std::make_shared<DeletionVector>();
+    return c.own_deaths->Kill(row, number);
+  }
+  ordinal -= table->committed.size();
+  while (ordinal < table->own.size() && table->own[ordinal].moved) {
+    const KeptRows& moved = *table->own[ordinal].moved;
+    if (row >= moved.rows()) return unknown();
+    if (!moved.IsKept(row)) return false;
+    row = moved.Rank(row);
+    ++ordinal;
+  }
+  if (ordinal >= table->own.size() || row >= table->own[ordinal].source()->BornAt(number)) return unknown();
+  return table->own[ordinal].source()->deaths().Kill(row, number);
+}
+
+arrow::Result<int64_t> TransactionImpl::Delete(TableId id, std::span<const int64_t> row_ids) {
+  MutexLock lock(mutex_);
+  ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  const CommitNumber number(++number_);
+  int64_t deleted = 0;
+  for (int64_t row_id : row_ids) {
+    ARROW_ASSIGN_OR_RAISE(const bool killed, DeleteRow(table, row_id, number));
+    deleted += killed;
+  }
+  return deleted;
+}
+
+// ---- Spilling ----
+
+arrow::Status TransactionImpl::SpillIfLarge() {
+  // Each spill makes a segment, so they grow with what was spilled before: a load of any size makes few.
+  constexpr uint64_t kMostHeld = 64 << 20;
+  const uint64_t limit =
+      std::max(engine_->options().spill_bytes,
+               std::min<uint64_t>({spilled_bytes_ / 4, kMostHeld, engine_->options().spill_bytes * 8}));
+  uint64_t held = 0;
+  for (const auto& [id, table] : tables_) {
+    for (const OwnSource& own : table.own) {
+      if (own.memtable && !own.moved) held += own.memtable->memory_bytes();
+    }
+  }
+  if (held <= limit) return arrow::Status::OK();
+  for (auto& [id, table] : tables_) {
+    if (!table.dropped) ARROW_RETURN_NOT_OK(Spill(&table));
+  }
+  spilled_bytes_ += held;
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionImpl::Spill(OwnTable* table) {
+  if (table->own.empty() || !table->own.back().memtable || table->own.back().moved) return arrow::Status::OK();
+  OwnSource& old = table->own.back();
+  const MemTable& memtable = *old.memtable;
+  const int64_t rows = memtable.rows();
+  if (rows == 0) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto writer, engine_->NewSegment(table->id, memtable.schema()));
+  ARROW_ASSIGN_OR_RAISE(auto kept,
+                        CopyLiveRows(memtable, memtable.schema(), CommitNumber(number_), CommitNumber{}, writer.get()));
+  std::shared_ptr<SegmentSource> segment;
+  if (kept->kept() > 0) {
+    ARROW_ASSIGN_OR_RAISE(const SegmentMeta meta, writer->Finish());
+    ARROW_ASSIGN_OR_RAISE(segment, engine_->AdoptSegment(meta, memtable.schema()));
+    segment->SetBirth(CommitNumber(number_));
+    segment->MarkObsolete();  // until the commit lists it
+  }
+  old.moved = std::move(kept);
+  old.memtable = nullptr;
+  table->view = nullptr;
+  if (segment) {
+    table->own.push_back({nullptr, std::move(segment), nullptr});
+  } else {
+    table->own.push_back({std::make_shared<MemTable>(table->id, table->schema, 0), nullptr, nullptr});
+  }
+  return arrow::Status::OK();
+}
+
+// ---- The end ----
+
+arrow::Status TransactionImpl::PrepareRows(const OwnTable& table, const MemTable& memtable, PreparedTable* out) {
+  const bool log = engine_->options().durability != Durability::kOff;
+  for (const Piece& piece : memtable.Pieces()) {
+    MaskWords mask((piece.batch->num_rows() + 63) / 64, ~uint64_t{0});
+    if (piece.batch->num_rows() % 64 != 0) mask.back() = (uint64_t{1} << (piece.batch->num_rows() % 64)) - 1;
+    memtable.deaths().ClearDead(piece.first, piece.batch->num_rows(), CommitNumber(number_), mask.data());
+    int64_t kept = 0;
+    for (uint64_t word : mask) kept += std::popcount(word);
+    if (kept == 0) continue;
+    ARROW_ASSIGN_OR_RAISE(auto batch, FilterBatch(piece.batch, mask, kept));
+    ARROW_ASSIGN_OR_RAISE(batch, AdaptBatch(batch, memtable.schema(), table.schema));
+    out->keys.emplace_back();
+    if (table.schema->keyed()) memtable.CopyKeys(piece.first, piece.batch->num_rows(), &mask, &out->keys.back());
+    out->encoded.emplace_back();
+    if (log) ARROW_RETURN_NOT_OK(EncodeRows(*batch, &out->encoded.back()));
+    out->batches.push_back(std::move(batch));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<PreparedCommit> TransactionImpl::Prepare() {
+  PreparedCommit prepared;
+  prepared.snapshot = snapshot_.commit;
+  prepared.guarded = guarded_;
+  for (const auto& [key, value] : meta_) prepared.meta.push_back({key, value});
+  for (const TableChange& change : table_changes_) {
+    // What was created and dropped here never was.
+    const OwnTable& table = tables_.at(change.table);
+    if (!(table.created && table.dropped)) prepared.table_changes.push_back(change);
+  }
+  for (auto& [id, table] : tables_) {
+    if (table.dropped) continue;
+    PreparedTable out;
+    out.table = id;
+    out.schema = table.schema;
+    for (const CommittedSource& c : table.committed) {
+      if (!c.own_deaths || c.own_deaths->CountDead() == 0) continue;
+      out.deletions.push_back({c.source, RowsOf(c.own_deaths->AllDeaths(CommitNumber(number_)))});
+    }
+    for (const OwnSource& own : table.own) {
+      if (own.moved) continue;
+      if (own.segment) {
+        out.segments.push_back(own.segment);
+      } else {
+        ARROW_RETURN_NOT_OK(PrepareRows(table, *own.memtable, &out));
+      }
+    }
+    if (!out.batches.empty() || !out.segments.empty() || !out.deletions.empty()) {
+      prepared.tables.push_back(std::move(out));
+    }
+  }
+  return prepared;
+}
+
+arrow::Result<CommitNumber> TransactionImpl::Commit() {
+  MutexLock lock(mutex_);
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  if (number_ == 0) {
+    End();
+    return CommitNumber{};
+  }
+  auto commit = [this]() -> arrow::Result<CommitNumber> {
+    ARROW_ASSIGN_OR_RAISE(PreparedCommit prepared, Prepare());
+    if (prepared.meta.empty() && prepared.table_changes.empty() && prepared.tables.empty()) return CommitNumber{};
+    return engine_->Commit(std::move(prepared));
+  };
+  auto result = commit();
+  End();
+  return result;
+}
+
+void TransactionImpl::Rollback() {
+  MutexLock lock(mutex_);
+  if (!ended_) End();
+}
+
+void TransactionImpl::End() {
+  ended_ = true;
+  tables_.clear();
+  meta_.clear();
+  table_changes_.clear();
+  const CommitNumber commit = snapshot_.commit;
+  snapshot_.tables = nullptr;
+  engine_->ReleaseSnapshot(commit);
+}
+
+}  // namespace pyralog::lsm

@@ -1,0 +1,99 @@
+// A transaction's private state: one OwnTable for each table it touched.
+//
+// Its own operations are numbered 1, 2, 3 ...; own rows are born, and rows die by its hand, at such a number. A view remembers the
+// number at which it was made, and thereby sees exactly what was written before: the same birth-and-death rule that commits follow.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/thread_annotations.h"
+#include "lsm/engine_impl.h"
+#include "lsm/source_view.h"
+#include "lsm/transaction.h"
+
+namespace pyralog::lsm {
+
+class TransactionImpl final : public Transaction {
+ public:
+  TransactionImpl(EngineImpl* engine, Snapshot snapshot);
+  ~TransactionImpl() override;
+
+  CommitNumber snapshot() const override { return snapshot_.commit; }
+  bool has_writes() const override EXCLUDES(mutex_);
+
+  std::optional<std::string> GetMeta(std::string_view key) const override EXCLUDES(mutex_);
+  void ScanMeta(std::string_view prefix, const std::function<void(const std::string&, const std::string&)>& visit)
+      const override EXCLUDES(mutex_);
+  arrow::Status PutMeta(std::string key, std::string value) override EXCLUDES(mutex_);
+  arrow::Status DeleteMeta(std::string_view key) override EXCLUDES(mutex_);
+  void GuardMeta(std::string key) override EXCLUDES(mutex_);
+  CommitNumber meta_version() const override { return snapshot_.meta.commit; }
+  bool has_meta_changes() const override EXCLUDES(mutex_);
+
+  arrow::Result<TableId> CreateTable(TableSchemaPtr schema) override EXCLUDES(mutex_);
+  arrow::Status DropTable(TableId table) override EXCLUDES(mutex_);
+  arrow::Status AlterTable(TableId table, TableSchemaPtr schema) override EXCLUDES(mutex_);
+  arrow::Result<TableSchemaPtr> Schema(TableId table) const override EXCLUDES(mutex_);
+
+  arrow::Result<TableViewPtr> View(TableId table) override EXCLUDES(mutex_);
+  arrow::Status Append(TableId table, const std::shared_ptr<arrow::RecordBatch>& batch) override EXCLUDES(mutex_);
+  arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) override EXCLUDES(mutex_);
+
+  arrow::Result<CommitNumber> Commit() override EXCLUDES(mutex_);
+  void Rollback() override EXCLUDES(mutex_);
+
+ private:
+  // A source of the snapshot, with what this transaction deleted of it.
+  struct CommittedSource {
+    RowSourcePtr source;
+    std::shared_ptr<DeletionVector> own_deaths;  // made with the first
+  };
+  // Own rows: a memtable, or a segment it was spilled to.
+  struct OwnSource {
+    std::shared_ptr<MemTable> memtable;
+    std::shared_ptr<SegmentSource> segment;
+    std::unique_ptr<KeptRows> moved;  // retired: its rows went to the next source, these survived
+    RowSourcePtr source() const { return memtable ? RowSourcePtr(memtable) : RowSourcePtr(segment); }
+  };
+  struct OwnTable {
+    TableId id;
+    TableSchemaPtr schema;      // as this transaction sees it now
+    bool created = false;
+    bool altered = false;
+    bool dropped = false;
+    std::vector<CommittedSource> committed;
+    std::vector<OwnSource> own;  // ordinals follow those of `committed`
+    std::shared_ptr<const SourceView> view;  // of number view_number, to be used again
+    uint64_t view_number = 0;
+  };
+
+  arrow::Status CheckOpen() const REQUIRES(mutex_);
+  arrow::Result<OwnTable*> Touch(TableId table) REQUIRES(mutex_);
+  std::shared_ptr<const SourceView> ViewOf(OwnTable* table) REQUIRES(mutex_);
+  MemTable* ActiveOf(OwnTable* table) REQUIRES(mutex_);
+  arrow::Status CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys) REQUIRES(mutex_);
+  arrow::Result<bool> DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number) REQUIRES(mutex_);
+  arrow::Status SpillIfLarge() REQUIRES(mutex_);
+  arrow::Status Spill(OwnTable* table) REQUIRES(mutex_);
+  arrow::Result<PreparedCommit> Prepare() REQUIRES(mutex_);
+  arrow::Status PrepareRows(const OwnTable& table, const MemTable& memtable, PreparedTable* out) REQUIRES(mutex_);
+  void End() REQUIRES(mutex_);
+
+  EngineImpl* const engine_;
+  Snapshot snapshot_;
+
+  mutable Mutex mutex_;
+  bool ended_ GUARDED_BY(mutex_) = false;
+  uint64_t number_ GUARDED_BY(mutex_) = 0;  // of the last own operation
+  uint64_t spilled_bytes_ GUARDED_BY(mutex_) = 0;
+  std::map<std::string, std::optional<std::string>, std::less<>> meta_ GUARDED_BY(mutex_);
+  std::set<std::string> guarded_ GUARDED_BY(mutex_);
+  std::vector<TableChange> table_changes_ GUARDED_BY(mutex_);
+  std::map<TableId, OwnTable> tables_ GUARDED_BY(mutex_);
+};
+
+}  // namespace pyralog::lsm
