@@ -82,9 +82,10 @@ class RecordLogWriter {
   // the log grows, and ends when the disk has no room for a step; 0 turns it off. The file is made
   // as `path`.tmp and renamed: under its name it always has its header. A `path`.tmp that a crash
   // left is replaced.
-  static arrow::Result<std::unique_ptr<RecordLogWriter>> Create(
-      io::Env* env, std::string path, LogKind kind, DatabaseId database, uint32_t log_number,
-      uint64_t preallocate);
+  static arrow::Result<std::unique_ptr<RecordLogWriter>> Create(io::Env* env, std::string path,
+                                                                LogKind kind, DatabaseId database,
+                                                                uint32_t log_number,
+                                                                uint64_t preallocate);
   virtual ~RecordLogWriter() = default;
   // Appends one group with one write; nothing for no records. Not durable before Sync. A record of
   // type 0 or with a body of 4 GiB or more is refused (kInvalidArgument) and changes nothing. After
@@ -119,9 +120,10 @@ struct LogEnd {
 // the largest group is needed. Damage and a visitor's error end it. Logs of another database, kind
 // or number, and files without a log's header, are kDamaged; a newer version is kFormatVersion;
 // both name the file. `verify_checksums=false` is the known-bad control of tests.
-arrow::Result<LogEnd> ReadRecordLog(
-    io::Env* env, const std::string& path, LogKind kind, DatabaseId database, uint32_t log_number,
-    const std::function<arrow::Status(const LogRecord&)>& visit, bool verify_checksums = true);
+arrow::Result<LogEnd> ReadRecordLog(io::Env* env, const std::string& path, LogKind kind,
+                                    DatabaseId database, uint32_t log_number,
+                                    const std::function<arrow::Status(const LogRecord&)>& visit,
+                                    bool verify_checksums = true);
 
 // Makes a torn or open end permanent: cuts the file at end.offset, appends a closing record, syncs.
 // After this the log reads as kClosed with the same records. `end` and `records_kept` (how many

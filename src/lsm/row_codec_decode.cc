@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,43 +27,59 @@ using TypePtr = std::shared_ptr<DataType>;
 
 arrow::Status FlawedRows(const char* what) { return MakeError(ErrorCode::kDamaged, what); }
 
-// Hands out buffers; small ones share an allocation, which costs more than all else that a small
-// column takes.
+// Hands out buffers. Small ones share a block that holds their bytes and themselves, and lives as
+// long as one of them: allocating each would cost more than all else that a small column takes.
 class RowArena {
  public:
-  explicit RowArena(size_t input_size)
-      : chunk_size_(
-            std::clamp<int64_t>(static_cast<int64_t>(input_size) * 2, kMinChunk, kMaxChunk)) {}
+  RowArena(size_t input_size, int columns)
+      : block_bytes_(std::clamp<int64_t>(static_cast<int64_t>(input_size) * 2, 256, kMaxBytes)),
+        block_buffers_(std::clamp(columns * 2, 4, 64)) {}
 
   // A buffer of `size` bytes, 8-byte aligned, with `*bytes` to fill it.
   arrow::Status Allocate(int64_t size, BufferPtr* buffer, uint8_t** bytes) {
-    if (size > kMaxChunk / 4) {
+    if (size > kMaxBytes / 4) {
       ARROW_ASSIGN_OR_RAISE(auto own, arrow::AllocateBuffer(size));
       *bytes = own->mutable_data();
       *buffer = std::move(own);
       return arrow::Status::OK();
     }
-    if (chunk_ == nullptr || chunk_->size() - used_ < size) {
-      ARROW_ASSIGN_OR_RAISE(chunk_, arrow::AllocateBuffer(std::max(size, chunk_size_)));
-      used_ = 0;
+    if (block_ == nullptr || next_byte_ + size > capacity_ || next_buffer_ == block_buffers_) {
+      NewBlock(size);
     }
-    *bytes = chunk_->mutable_data() + used_;
-    *buffer = std::make_shared<arrow::Buffer>(chunk_, used_, size);
-    used_ = std::min(chunk_->size(), arrow::bit_util::RoundUpToMultipleOf8(used_ + size));
+    *bytes = block_->bytes.get() + next_byte_;
+    auto& shared = block_->buffers[next_buffer_++];
+    *buffer = BufferPtr(block_, &shared.emplace(*bytes, size));
+    next_byte_ += arrow::bit_util::RoundUpToMultipleOf8(size);
     return arrow::Status::OK();
   }
 
  private:
-  static constexpr int64_t kMinChunk = 256;
-  static constexpr int64_t kMaxChunk = 4096;
-  const int64_t chunk_size_;
-  std::shared_ptr<arrow::Buffer> chunk_;
-  int64_t used_ = 0;
+  struct Block {
+    std::unique_ptr<uint8_t[]> bytes;
+    std::unique_ptr<std::optional<arrow::Buffer>[]> buffers;
+  };
+  static constexpr int64_t kMaxBytes = 4096;
+
+  void NewBlock(int64_t size) {
+    capacity_ = std::max(size, block_bytes_);
+    block_ = std::make_shared<Block>();
+    block_->bytes = std::make_unique_for_overwrite<uint8_t[]>(capacity_);
+    block_->buffers = std::make_unique<std::optional<arrow::Buffer>[]>(block_buffers_);
+    next_byte_ = 0;
+    next_buffer_ = 0;
+  }
+
+  const int64_t block_bytes_;
+  const int block_buffers_;
+  std::shared_ptr<Block> block_;
+  int64_t capacity_ = 0;
+  int64_t next_byte_ = 0;
+  int next_buffer_ = 0;
 };
 
 class RowDecoder {
  public:
-  explicit RowDecoder(std::string_view bytes) : rest_(bytes), arena_(bytes.size()) {}
+  RowDecoder(std::string_view bytes, int columns) : rest_(bytes), arena_(bytes.size(), columns) {}
 
   std::string_view rest() const { return rest_; }
   // A column of `length` rows as `type` holds them.
@@ -403,7 +421,7 @@ arrow::Result<ArrayDataPtr> RowDecoder::Column(const TypePtr& type, int64_t leng
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> DecodeRows(
     const std::shared_ptr<arrow::Schema>& schema, std::string_view bytes, size_t* consumed) {
-  RowDecoder decoder(bytes);
+  RowDecoder decoder(bytes, schema->num_fields());
   uint32_t rows = 0;
   if (!decoder.Number(&rows).ok()) return FlawedRows("damaged rows: there is no row count");
   arrow::ArrayDataVector columns;

@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <thread>
 
 #include "arrow/extension_type.h"
 #include "arrow/ipc/reader.h"
@@ -234,6 +236,37 @@ TEST(SegmentTest, BirthsAreRuns) {
   SEGMENT_ASSERT_OK(one.status());
   EXPECT_EQ(one->min_birth, c(8));
   EXPECT_TRUE(fixture.Open(*one)->Births().ValueOrDie().empty());
+}
+
+TEST(SegmentTest, ManyThreadsReadAFreshSegment) {
+  constexpr int64_t kRows = 3 * kUnitRows;
+  SegmentFixture fixture(arrow::schema({arrow::field("k", arrow::int64(), false), arrow::field("s", arrow::utf8())}), {0});
+  const auto batch = fixture.Batch({Int64s(kRows, [](int64_t i) { return i; }),
+                                    Strings(kRows, [](int64_t i) { return std::to_string(i); })});
+  const auto meta = fixture.Write({batch}).ValueOrDie();
+  KeyBatch keys;
+  SEGMENT_ASSERT_OK(keys.Append(arrow::ArrayVector{batch->column(0)->Slice(kUnitRows - 500, 1000)}));
+  std::vector<int64_t> which(1000);
+  std::iota(which.begin(), which.end(), 0);
+  for (int round = 0; round < 3; ++round) {
+    auto segment = fixture.Open(meta);
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&, t] {
+        for (int64_t u = 0; u < 3; ++u) {
+          const int64_t unit = (u + t) % 3;
+          segment->WillNeed(unit, std::vector<int>{0, 1});
+          EXPECT_TRUE(segment->Column(unit, t % 2).ValueOrDie()->Equals(
+              batch->column(t % 2)->Slice(unit * kUnitRows, kUnitRows)));
+          EXPECT_EQ(segment->Zone(unit, 0).ValueOrDie()->rows, kUnitRows);
+          std::vector<int64_t> rows(1000);
+          EXPECT_TRUE(segment->Find(keys, which, rows).ok());
+          EXPECT_EQ(rows[999], kUnitRows + 499);
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+  }
 }
 
 TEST(SegmentTest, EmptySegment) {
