@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what a build needs: setup.sh [check|demo|all] ...
+# Installs what a build needs: setup.sh [check|demo|bench|all] ...
 #
 #   (nothing)  Debian packages, build/venv, DuckDB: enough to build and to run the tests
 #   check      also clang: sanitizers, fuzzers, lint
 #   demo       also the data of the demo
+#   bench      also the peers that benchmarks run against
 #   all        all of it
 #
 # tools/dependencies.lock says what, in which version and with which hash. Downloads are kept in
@@ -21,8 +22,9 @@ die() { echo "setup: $*" >&2; exit 1; }
 
 # wanted KIND: the lines of that kind in the lock, without the kind
 wanted() { awk -v kind="$1" '$1 == kind { $1 = ""; print substr($0, 2) }' "$lock"; }
-version_of() { awk -v name="$1" '$2 == name { print $3 }' "$lock"; }
-hash_of() { awk -v name="$1" '$2 == name { print $4 }' "$lock"; }
+# Of what is not a wheel: a wheel may have the name of a source package.
+version_of() { awk -v name="$1" '$2 == name && $1 !~ /^pip/ { print $3 }' "$lock"; }
+hash_of() { awk -v name="$1" '$2 == name && $1 !~ /^pip/ { print $4 }' "$lock"; }
 
 # Debian packages of one kind; asks apt only when one is missing.
 install_debian() {
@@ -165,6 +167,7 @@ base() {
 }
 check() { install_debian apt-check; }
 demo() { unpack_demo; }
+bench() { install_wheels pip-bench; }
 
 mkdir -p "$deps" "$cache/wheels"
 exec 9>"$cache/lock"
@@ -177,8 +180,8 @@ key="$(cat "$lock" "${BASH_SOURCE[0]}" | sha256sum | cut -d ' ' -f 1) $cache"
 once base base
 for part in "$@"; do
   case $part in
-    check | demo) once "$part" "$part" ;;
-    all) once check check; once demo demo ;;
-    *) die "unknown part $part (check, demo, all)" ;;
+    check | demo | bench) once "$part" "$part" ;;
+    all) once check check; once demo demo; once bench bench ;;
+    *) die "unknown part $part (check, demo, bench, all)" ;;
   esac
 done

@@ -43,10 +43,12 @@ void WidenRange(const typename Order::Stored* values, int64_t count, typename Or
 #pragma GCC pop_options
 #endif
 
-// Calls visit(position, length) for each run of valid slots; positions count from the slice's start.
+// Calls visit(position, length) for each run of valid slots; positions count from the slice's
+// start.
 template <class Visit>
 void VisitValidRuns(const arrow::ArrayData& data, Visit visit) {
-  const uint8_t* bitmap = data.GetNullCount() == 0 || data.buffers[0] == nullptr ? nullptr : data.buffers[0]->data();
+  const uint8_t* bitmap =
+      data.GetNullCount() == 0 || data.buffers[0] == nullptr ? nullptr : data.buffers[0]->data();
   arrow::internal::VisitSetBitRunsVoid(bitmap, data.offset, data.length, visit);
 }
 
@@ -107,7 +109,8 @@ void Decimal128Range(const arrow::ArrayData& data, ZoneMap* zone) {
   SetExact(zone, raw(min), raw(max));
 }
 
-// The first 8 bytes as an integer that compares as they do; shorter strings are filled up with zeros.
+// The first 8 bytes as an integer that compares as they do; shorter strings are filled up with
+// zeros.
 uint64_t OrderedPrefix(std::string_view value) {
   uint64_t prefix = 0;
   std::memcpy(&prefix, value.data(), std::min(value.size(), sizeof(prefix)));
@@ -130,8 +133,9 @@ bool IncrementLastByte(std::string* bytes) {
   return true;
 }
 
-// The last character becomes the next one, so that a bound on text stays text. A character whose successor has no
-// room in its last byte is dropped and the one before it grows: still above every string that had the prefix.
+// The last character becomes the next one, so that a bound on text stays text. A character whose
+// successor has no room in its last byte is dropped and the one before it grows: still above every
+// string that had the prefix.
 bool IncrementLastCharacter(std::string* text) {
   while (!text->empty()) {
     const uint8_t last = static_cast<uint8_t>(text->back());
@@ -225,7 +229,7 @@ std::shared_ptr<arrow::Array> OccurringValues(const arrow::DictionaryArray& arra
   auto data = values.data()->Copy();
   data->buffers[0] = arrow::Buffer::FromString(std::move(bitmap));
   data->null_count = arrow::kUnknownNullCount;
-  return arrow::MakeArray(std::move(data));
+  return arrow::MakeArray(data);
 }
 
 }  // namespace

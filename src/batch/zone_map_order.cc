@@ -75,8 +75,9 @@ int ThreeWay(const T& a, const T& b) {
 }
 
 arrow::Status NotARawValue(const std::string& raw, const arrow::DataType& type) {
-  return MakeError(ErrorCode::kInvalidArgument,
-                   "zone map: " + std::to_string(raw.size()) + " bytes cannot be a value of type " + type.ToString());
+  return MakeError(ErrorCode::kInvalidArgument, "zone map: " + std::to_string(raw.size()) +
+                                                    " bytes cannot be a value of type " +
+                                                    type.ToString());
 }
 
 }  // namespace
@@ -88,7 +89,8 @@ int CompareRaw(const std::string& a, const std::string& b, const arrow::DataType
   VisitOrder(kind, [&]<class Order>(Order) {
     using Stored = typename Order::Stored;
     if (a.size() != sizeof(Stored) || b.size() != sizeof(Stored)) return;
-    result = ThreeWay(Order::ToKey(LoadLittle<Stored>(a.data())), Order::ToKey(LoadLittle<Stored>(b.data())));
+    result = ThreeWay(Order::ToKey(LoadLittle<Stored>(a.data())),
+                      Order::ToKey(LoadLittle<Stored>(b.data())));
     compared = true;
   });
   if (compared) return result;
@@ -128,14 +130,15 @@ void ZoneMap::Merge(const ZoneMap& other, const arrow::DataType& type) {
   }
 }
 
-arrow::Result<std::shared_ptr<arrow::Scalar>> RawToScalar(const std::string& raw,
-                                                          const std::shared_ptr<arrow::DataType>& type) {
+arrow::Result<std::shared_ptr<arrow::Scalar>> RawToScalar(
+    const std::string& raw, const std::shared_ptr<arrow::DataType>& type) {
   if (type->id() == arrow::Type::DICTIONARY) {
     return RawToScalar(raw, checked_cast<const arrow::DictionaryType&>(*type).value_type());
   }
   if (type->id() == arrow::Type::EXTENSION) {
-    ARROW_ASSIGN_OR_RAISE(auto storage,
-                          RawToScalar(raw, checked_cast<const arrow::ExtensionType&>(*type).storage_type()));
+    ARROW_ASSIGN_OR_RAISE(
+        auto storage,
+        RawToScalar(raw, checked_cast<const arrow::ExtensionType&>(*type).storage_type()));
     return std::make_shared<arrow::ExtensionScalar>(std::move(storage), type);
   }
   const RawKind kind = RawKindOf(*type);
@@ -148,8 +151,9 @@ arrow::Result<std::shared_ptr<arrow::Scalar>> RawToScalar(const std::string& raw
   if (raw.size() > width || (raw.size() < width && !cut)) return NotARawValue(raw, *type);
   std::string value = raw;
   value.resize(width, '\0');
-  auto data = arrow::ArrayData::Make(type, 1, {nullptr, arrow::Buffer::FromString(std::move(value))}, 0);
-  return arrow::MakeArray(std::move(data))->GetScalar(0);
+  auto data =
+      arrow::ArrayData::Make(type, 1, {nullptr, arrow::Buffer::FromString(std::move(value))}, 0);
+  return arrow::MakeArray(data)->GetScalar(0);
 }
 
 }  // namespace pyralog::batch

@@ -273,8 +273,9 @@ arrow::Status EngineImpl::ApplyCommit(PreparedCommit prepared, CommitNumber comm
   }
   const TableMap& tables = changed ? *changed : *current;
   for (PreparedTable& table : prepared.tables) {
-    ARROW_RETURN_NOT_OK(ApplyRows(&table, *tables.at(table.table), commit));
+    // Spilled rows first: what is still in memory came after them.
     if (!table.segments.empty()) (*changed)[table.table] = WithSegments(table, *tables.at(table.table), commit);
+    ARROW_RETURN_NOT_OK(ApplyRows(&table, *tables.at(table.table), commit));
     last_write_[table.table] = commit;
   }
   ApplyMeta(std::move(prepared.meta), commit);

@@ -9,7 +9,7 @@
 //                                     u32 n; n x u64 ordinal (1) or u32 row (2), ascending }
 //   A string is u32 length + bytes.
 //
-// Order of effect: table changes, metadata, deletions, rows, segments. A row in a memtable is named by its ordinal in the table's order
+// Order of effect: table changes, metadata, deletions, segments, rows. A row in a memtable is named by its ordinal in the table's order
 // of all rows ever put into memtables; it keeps that name until a flush gives it a place in a segment.
 #pragma once
 

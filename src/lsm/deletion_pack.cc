@@ -19,7 +19,9 @@ constexpr uint32_t kRowBitmap = 2;
 
 uint64_t RoundUpToWord(uint64_t bytes) { return (bytes + 7) / 8 * 8; }
 
-uint64_t PackBodiesBegin(uint64_t entries) { return kPackHeaderBytes + entries * kPackEntryBytes + sizeof(uint64_t); }
+uint64_t PackBodiesBegin(uint64_t entries) {
+  return kPackHeaderBytes + entries * kPackEntryBytes + sizeof(uint64_t);
+}
 
 struct PackEntry {
   uint64_t segment;
@@ -32,7 +34,7 @@ struct PackEntry {
 };
 static_assert(sizeof(PackEntry) == kPackEntryBytes, "read and written as it stands in memory");
 
-// --- Writing -------------------------------------------------------------------------------------------------------
+// --- Writing -------------------------------------------------------------------------------------
 
 bool RowsAscend(const std::vector<Death>& deaths) {
   for (size_t i = 1; i < deaths.size(); ++i) {
@@ -51,12 +53,14 @@ std::string EncodeDeadRows(const std::vector<Death>& deaths, uint32_t* encoding)
   }
   *encoding = kRowBitmap;
   rows.resize(words * sizeof(uint64_t));
-  for (const Death& death : deaths) rows[death.row / 8] = static_cast<char>(rows[death.row / 8] | (1 << (death.row % 8)));
+  for (const Death& death : deaths)
+    rows[death.row / 8] = static_cast<char>(rows[death.row / 8] | (1 << (death.row % 8)));
   return rows;
 }
 
 // Appends the deaths of one segment and fills in their entry.
-void AppendPackBody(const std::vector<Death>& deaths, uint64_t file_offset, std::string* bodies, PackEntry* entry) {
+void AppendPackBody(const std::vector<Death>& deaths, uint64_t file_offset, std::string* bodies,
+                    PackEntry* entry) {
   const size_t begin = bodies->size();
   entry->offset = file_offset + begin;
   entry->deaths = deaths.size();
@@ -104,33 +108,40 @@ arrow::Status WritePackFile(io::Env* env, const std::string& path, std::string_v
   return file->Close();
 }
 
-// --- Reading -------------------------------------------------------------------------------------------------------
+// --- Reading -------------------------------------------------------------------------------------
 
 arrow::Status PackDamaged(const std::string& path, uint64_t offset, const std::string& what) {
-  return MakeError(ErrorCode::kDamaged, path + ": " + what + " at offset " + std::to_string(offset) +
+  return MakeError(ErrorCode::kDamaged, path + ": " + what + " at offset " +
+                                            std::to_string(offset) +
                                             "; restore the file from a backup");
 }
 
 // The header of `file`; returns the number of entries.
-arrow::Result<uint64_t> CheckPackHeader(const std::string& path, std::string_view file, const DatabaseId& database,
-                                        uint64_t pack_id, bool verify_checksums) {
-  if (file.size() < kPackHeaderBytes || std::memcmp(file.data(), kPackMagic, sizeof(kPackMagic)) != 0) {
+arrow::Result<uint64_t> CheckPackHeader(const std::string& path, std::string_view file,
+                                        const DatabaseId& database, uint64_t pack_id,
+                                        bool verify_checksums) {
+  if (file.size() < kPackHeaderBytes ||
+      std::memcmp(file.data(), kPackMagic, sizeof(kPackMagic)) != 0) {
     return PackDamaged(path, 0, "no deletion pack: wrong magic");
   }
   const auto version = LoadLittle<uint32_t>(file.data() + 8);
   if (version > kDeletionPackVersion) {
-    return MakeError(ErrorCode::kFormatVersion, path + ": deletion pack version " + std::to_string(version) +
-                                                    ", this build reads up to " +
-                                                    std::to_string(kDeletionPackVersion) + "; open it with a newer one");
+    return MakeError(ErrorCode::kFormatVersion,
+                     path + ": deletion pack version " + std::to_string(version) +
+                         ", this build reads up to " + std::to_string(kDeletionPackVersion) +
+                         "; open it with a newer one");
   }
-  if (version == 0 || (verify_checksums && Hash64(file.substr(0, 40)) != LoadLittle<uint64_t>(file.data() + 40))) {
+  if (version == 0 ||
+      (verify_checksums && Hash64(file.substr(0, 40)) != LoadLittle<uint64_t>(file.data() + 40))) {
     return PackDamaged(path, 0, "damaged header");
   }
   if (std::memcmp(file.data() + 16, database.data(), database.size()) != 0) {
     return PackDamaged(path, 16, "id of another database");
   }
   if (const auto id = LoadLittle<uint64_t>(file.data() + 32); id != pack_id) {
-    return PackDamaged(path, 32, "deletion pack " + std::to_string(id) + " in the place of " + std::to_string(pack_id));
+    return PackDamaged(
+        path, 32,
+        "deletion pack " + std::to_string(id) + " in the place of " + std::to_string(pack_id));
   }
   const uint64_t entries = LoadLittle<uint32_t>(file.data() + 12);
   if (PackBodiesBegin(entries) > file.size()) return PackDamaged(path, file.size(), "cut entries");
@@ -141,12 +152,15 @@ arrow::Result<uint64_t> CheckPackHeader(const std::string& path, std::string_vie
   return entries;
 }
 
-// Whether the lengths in an entry fit together and its body fits into `room` bytes; `*body` is its length.
+// Whether the lengths in an entry fit together and its body fits into `room` bytes; `*body` is its
+// length.
 bool PackEntryFits(const PackEntry& entry, uint64_t room, uint64_t* body) {
   // A body shorter than the file keeps all of these far from overflow.
-  if (entry.row_bytes > room || entry.runs > room / kDeathRunBytes || entry.deaths > room * 8) return false;
+  if (entry.row_bytes > room || entry.runs > room / kDeathRunBytes || entry.deaths > room * 8)
+    return false;
   *body = RoundUpToWord(entry.row_bytes) + entry.runs * kDeathRunBytes;
-  if (*body > room || entry.deaths == 0 || entry.runs == 0 || entry.runs > entry.deaths) return false;
+  if (*body > room || entry.deaths == 0 || entry.runs == 0 || entry.runs > entry.deaths)
+    return false;
   if (entry.encoding == kRowList) return entry.row_bytes == entry.deaths * sizeof(uint32_t);
   return entry.encoding == kRowBitmap && entry.row_bytes % sizeof(uint64_t) == 0 &&
          entry.row_bytes / sizeof(uint64_t) <= (uint64_t{1} << 32) / 64;
@@ -162,8 +176,11 @@ bool DecodeDeadRows(const PackEntry& entry, const char* rows, std::vector<Death>
     return RowsAscend(*deaths);
   }
   for (uint64_t word = 0; word < entry.row_bytes / sizeof(uint64_t); ++word) {
-    for (auto bits = LoadLittle<uint64_t>(rows + word * sizeof(uint64_t)); bits != 0; bits &= bits - 1) {
-      deaths->push_back({static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(std::countr_zero(bits))), CommitNumber()});
+    for (auto bits = LoadLittle<uint64_t>(rows + word * sizeof(uint64_t)); bits != 0;
+         bits &= bits - 1) {
+      deaths->push_back(
+          {static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(std::countr_zero(bits))),
+           CommitNumber()});
     }
   }
   return deaths->size() == entry.deaths;
@@ -175,7 +192,8 @@ bool DecodeDeathRuns(const PackEntry& entry, const char* runs, std::vector<Death
     const char* run = runs + i * kDeathRunBytes;
     const auto first = LoadLittle<uint64_t>(run);
     const CommitNumber commit(LoadLittle<uint64_t>(run + 8));
-    const uint64_t end = i + 1 < entry.runs ? LoadLittle<uint64_t>(run + kDeathRunBytes) : entry.deaths;
+    const uint64_t end =
+        i + 1 < entry.runs ? LoadLittle<uint64_t>(run + kDeathRunBytes) : entry.deaths;
     if ((i == 0 && first != 0) || first >= end || end > entry.deaths) return false;
     for (uint64_t d = first; d < end; ++d) (*deaths)[d].commit = commit;
   }
@@ -184,31 +202,36 @@ bool DecodeDeathRuns(const PackEntry& entry, const char* runs, std::vector<Death
 
 }  // namespace
 
-arrow::Result<uint64_t> WriteDeletionPack(io::Env* env, const std::string& path, const std::string& tmp,
-                                          DatabaseId database, uint64_t pack_id, const Deaths& deaths) {
+arrow::Result<uint64_t> WriteDeletionPack(io::Env* env, const std::string& path,
+                                          const std::string& tmp, DatabaseId database,
+                                          uint64_t pack_id, const Deaths& deaths) {
   for (const auto& [segment, list] : deaths) {
     if (RowsAscend(list)) continue;
-    return MakeError(ErrorCode::kInvalidArgument,
-                     path + ": deaths of segment " + std::to_string(segment.value()) + " do not ascend by row");
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        path + ": deaths of segment " + std::to_string(segment.value()) + " do not ascend by row");
   }
   const std::string file = EncodePack(database, pack_id, deaths);
   const std::string temporary = io::JoinPath(tmp, path.substr(path.rfind('/') + 1));
   arrow::Status status = WritePackFile(env, temporary, file);
   if (status.ok()) status = env->Rename(temporary, path);
   if (!status.ok()) {
-    // The first failure is the one to report. What cannot be removed is found in tmp at the next opening.
+    // The first failure is the one to report. What cannot be removed is found in tmp at the next
+    // opening.
     static_cast<void>(env->RemoveFile(temporary));
     return status;
   }
   return file.size();
 }
 
-arrow::Result<Deaths> ReadDeletionPack(io::Env* env, const std::string& path, DatabaseId database, uint64_t pack_id,
-                                       bool verify_checksums) {
+arrow::Result<Deaths> ReadDeletionPack(io::Env* env, const std::string& path, DatabaseId database,
+                                       uint64_t pack_id, bool verify_checksums) {
   auto read = io::ReadFileToString(env, path);
-  if (GetErrorCode(read.status()) == ErrorCode::kNotFound) return MakeError(ErrorCode::kDamaged, path + ": is missing; restore the file from a backup");
+  if (GetErrorCode(read.status()) == ErrorCode::kNotFound)
+    return MakeError(ErrorCode::kDamaged, path + ": is missing; restore the file from a backup");
   ARROW_ASSIGN_OR_RAISE(const std::string file, std::move(read));
-  ARROW_ASSIGN_OR_RAISE(const uint64_t count, CheckPackHeader(path, file, database, pack_id, verify_checksums));
+  ARROW_ASSIGN_OR_RAISE(const uint64_t count,
+                        CheckPackHeader(path, file, database, pack_id, verify_checksums));
   Deaths result;
   uint64_t offset = PackBodiesBegin(count);
   for (uint64_t i = 0; i < count; ++i) {

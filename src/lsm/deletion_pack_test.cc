@@ -22,7 +22,9 @@ class DeletionPackTest : public ::testing::Test {
   arrow::Result<uint64_t> Write(const Deaths& deaths) {
     return WriteDeletionPack(env_.get(), kPack, "tmp", kTestDatabase, 44, deaths);
   }
-  arrow::Result<Deaths> Read(bool verify = true) { return ReadDeletionPack(env_.get(), kPack, kTestDatabase, 44, verify); }
+  arrow::Result<Deaths> Read(bool verify = true) {
+    return ReadDeletionPack(env_.get(), kPack, kTestDatabase, 44, verify);
+  }
   std::string Content() { return io::ReadFileToString(env_.get(), kPack).ValueOrDie(); }
 
   std::unique_ptr<io::Env> env_;
@@ -30,8 +32,10 @@ class DeletionPackTest : public ::testing::Test {
 
 Deaths Sample() {
   Deaths deaths;
-  deaths[SegmentId(3)] = {{5, CommitNumber(9)}, {6, CommitNumber(9)}, {100000, CommitNumber(11)}};  // a list, 2 runs
-  for (uint32_t row = 0; row < 1000; row += 2) deaths[SegmentId(8)].push_back({row, CommitNumber(12)});  // a bitmap
+  deaths[SegmentId(3)] = {
+      {5, CommitNumber(9)}, {6, CommitNumber(9)}, {100000, CommitNumber(11)}};  // a list, 2 runs
+  for (uint32_t row = 0; row < 1000; row += 2)
+    deaths[SegmentId(8)].push_back({row, CommitNumber(12)});  // a bitmap
   deaths[SegmentId(9)] = {{UINT32_MAX, CommitNumber(1)}};
   return deaths;
 }
@@ -43,7 +47,8 @@ TEST_F(DeletionPackTest, RoundTrips) {
     for (uint64_t segment = 0; segment < random() % 5; ++segment) {
       auto& list = deaths[SegmentId(segment * 3 + 1)];
       const uint32_t step = 1 + random() % 200;
-      for (uint32_t row = random() % 100; list.size() < 1 + random() % 500; row += 1 + random() % step) {
+      for (uint32_t row = random() % 100; list.size() < 1 + random() % 500;
+           row += 1 + random() % step) {
         list.push_back({row, CommitNumber(random() % 3)});
       }
     }
@@ -88,11 +93,13 @@ TEST_F(DeletionPackTest, EveryFlippedBitIsReported) {
     auto read = Read();
     ASSERT_FALSE(read.ok()) << "bit " << bit;
     const ErrorCode code = GetErrorCode(read.status());
-    ASSERT_TRUE(code == ErrorCode::kDamaged || code == ErrorCode::kFormatVersion) << read.status().ToString();
+    ASSERT_TRUE(code == ErrorCode::kDamaged || code == ErrorCode::kFormatVersion)
+        << read.status().ToString();
   }
 }
 
-// The control, and the structural checks by themselves: no flip may crash the reader, and some must be silent.
+// The control, and the structural checks by themselves: no flip may crash the reader, and some must
+// be silent.
 TEST_F(DeletionPackTest, WithoutChecksumsSomeFlipsAreSilent) {
   SEGMENT_ASSERT_OK(Write(Sample()).status());
   const std::string original = Content();
@@ -117,7 +124,8 @@ TEST_F(DeletionPackTest, CutMissingAndForeignFiles) {
   Overwrite(env_.get(), kPack, original + std::string(8, '\0'));
   ExpectStatus(Read().status(), ErrorCode::kDamaged, "bytes behind the last body");
   Overwrite(env_.get(), kPack, original);
-  ExpectStatus(ReadDeletionPack(env_.get(), kPack, DatabaseId{}, 44).status(), ErrorCode::kDamaged, "another database");
+  ExpectStatus(ReadDeletionPack(env_.get(), kPack, DatabaseId{}, 44).status(), ErrorCode::kDamaged,
+               "another database");
   ExpectStatus(ReadDeletionPack(env_.get(), kPack, kTestDatabase, 45).status(), ErrorCode::kDamaged,
                "deletion pack 44 in the place of 45");
   SEGMENT_ASSERT_OK(env_->RemoveFile(kPack));
@@ -130,7 +138,8 @@ TEST(DeletionPackFaultTest, AFailedWriteLeavesNothingBehind) {
   SEGMENT_ASSERT_OK(env->CreateDir("/tmp"));
   for (uint64_t nth = 1;; ++nth) {
     env->FailAt(env->operations() + nth, io::FaultKind::kIoError, false);
-    const auto written = WriteDeletionPack(env.get(), "/db/1.del", "/tmp", kTestDatabase, 1, Sample());
+    const auto written =
+        WriteDeletionPack(env.get(), "/db/1.del", "/tmp", kTestDatabase, 1, Sample());
     const bool fired = env->fault_fired();
     env->FailAt(0, io::FaultKind::kIoError, false);
     EXPECT_EQ(written.ok(), !fired);

@@ -9,6 +9,8 @@
 namespace pyralog::lsm {
 namespace {
 
+constexpr uint64_t kSmallestLog = 256 << 10;  // bytes that a log file is given at first, at the least
+
 std::string Numbered(const char* format, unsigned long long number) {
   char name[48];
   std::snprintf(name, sizeof(name), format, number);
@@ -81,12 +83,14 @@ std::string EngineImpl::WalPath(uint32_t number) const { return PathOf(Numbered(
 std::string EngineImpl::PackPath(uint64_t pack) const { return PathOf(Numbered("hot/%08llu.del", pack)); }
 std::string EngineImpl::TableFolder(TableId table) const { return PathOf(Numbered("hot/%llu", table.value())); }
 
-arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t number) {
+arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t number, uint64_t expected) {
+  const uint64_t preallocate = std::clamp(expected, std::min(kSmallestLog, options_.wal_preallocate_bytes),
+                                          options_.wal_preallocate_bytes);
   // A failed attempt may have left one that was never used.
   ARROW_ASSIGN_OR_RAISE(const bool left_over, env_->Exists(WalPath(number)));
   if (left_over) ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(number)));
   ARROW_ASSIGN_OR_RAISE(auto writer, RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_,
-                                                             number, options_.wal_preallocate_bytes));
+                                                             number, preallocate));
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
   return writer;
 }
@@ -128,17 +132,17 @@ ManifestState EngineImpl::Describe(const TableMap& tables, uint32_t log_number) 
     ManifestTable& table = state.tables[id];
     table.schemas = version->schemas;
     for (const SourceEntry& entry : version->sources) {
-      if (!entry.segment) continue;
+      if (entry.memtable) {
+        // From here on, rows in memory and segments that were spilled behind them, all comes back from the log.
+        table.flushed_ordinal = entry.memtable->first_ordinal();
+        break;
+      }
       SegmentMeta meta = entry.segment->meta();
       meta.min_birth = meta.max_birth = entry.segment->birth();
       table.segments.push_back(meta.id);
       state.segments[meta.id] = meta;
       if (const auto pack = old.packs.find(meta.id); pack != old.packs.end()) state.packs[meta.id] = pack->second;
     }
-    // Rows in memories come back from the log.
-    const auto memtable = std::find_if(version->sources.begin(), version->sources.end(),
-                                       [](const SourceEntry& entry) { return entry.memtable != nullptr; });
-    table.flushed_ordinal = memtable->memtable->first_ordinal();
   }
   return state;
 }

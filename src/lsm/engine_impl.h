@@ -146,6 +146,8 @@ class EngineImpl final : public Engine {
   arrow::Status ReplayRows(const LoggedRows& rows, CommitNumber commit, TableMap* tables) REQUIRES(commit_mutex_);
   arrow::Status ReplayDeletions(const LoggedDeletions& deletions, CommitNumber commit, const TableMap& tables)
       REQUIRES(commit_mutex_);
+  // Whether the manifest tells of the segments that this commit spilled: all but those behind rows that were in memory.
+  bool IsInManifest(CommitNumber commit, TableId table, const TableMap& tables) const REQUIRES(commit_mutex_);
   arrow::Status ReplaySegments(const CommitRecord& record, TableMap* tables) REQUIRES(commit_mutex_);
   arrow::Status StartLog() REQUIRES(commit_mutex_);
   arrow::Status RemoveOrphans() REQUIRES(commit_mutex_);
@@ -155,7 +157,8 @@ class EngineImpl final : public Engine {
   std::string PackPath(uint64_t pack) const;
   std::string TableFolder(TableId table) const;
   std::shared_ptr<SegmentSource> OpenSegment(const SegmentMeta& meta, TableSchemaPtr schema) const;
-  arrow::Result<std::unique_ptr<RecordLogWriter>> CreateWal(uint32_t number);
+  // A log file of this number, with room for about as many bytes as are expected.
+  arrow::Result<std::unique_ptr<RecordLogWriter>> CreateWal(uint32_t number, uint64_t expected);
   std::shared_ptr<const TableMap> CurrentTables() const EXCLUDES(state_mutex_);
   MetaState CurrentMeta() const EXCLUDES(state_mutex_);
   void Publish(std::shared_ptr<const TableMap> tables) EXCLUDES(state_mutex_);

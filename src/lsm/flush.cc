@@ -38,7 +38,7 @@ bool EngineImpl::FlushDue() const {
 
 arrow::Status EngineImpl::Freeze(FlushJob* job) {
   // The next log file exists, durably, before the old one is closed.
-  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1));
+  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1, log_bytes_total_));
   ARROW_RETURN_NOT_OK(log_.CloseWriter());
   if (options_.durability != Durability::kOff) log_.SetWriter(std::move(writer));
   ++log_number_;
@@ -153,7 +153,8 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
   }
   for (const auto& [id, version] : tables) {
     for (const SourceEntry& entry : version->sources) {
-      if (entry.segment && job->packed.packs.contains(entry.segment->meta().id)) {
+      if (!entry.segment) break;  // what follows is not in the manifest
+      if (job->packed.packs.contains(entry.segment->meta().id)) {
         entry.segment->SetPacked(std::max(entry.segment->packed(), job->snapshot));
       }
     }

@@ -50,21 +50,22 @@ bool EngineImpl::PickMerge(MergeJob* job) const {
     std::vector<std::shared_ptr<SegmentSource>> run;
     int run_class = 0;
     uint64_t run_bytes = 0;
-    // From the youngest to the oldest: small files are at the young end.
-    for (auto entry = version->sources.rbegin(); entry != version->sources.rend(); ++entry) {
+    // What stands behind a memtable is not in the manifest yet. From the youngest to the oldest: small files are at the
+    // young end.
+    const auto flushed = std::find_if(version->sources.begin(), version->sources.end(),
+                                      [](const SourceEntry& entry) { return entry.memtable != nullptr; });
+    for (auto entry = std::make_reverse_iterator(flushed); entry != version->sources.rend(); ++entry) {
       const auto& segment = entry->segment;
-      if (segment && MostlyDead(*segment)) {
+      if (MostlyDead(*segment)) {
         job->inputs = {segment};
         return true;
       }
-      const uint64_t bytes = segment ? LiveBytes(*segment) : 0;
+      const uint64_t bytes = LiveBytes(*segment);
       const int size_class = SizeClass(bytes, options_.merge_fanin);
-      const bool fits = segment && bytes + run_bytes <= options_.merge_target_bytes &&
-                        (run.empty() || size_class <= run_class);
-      if (!fits) {
+      if (bytes + run_bytes > options_.merge_target_bytes || (!run.empty() && size_class > run_class)) {
         run.clear();
         run_bytes = 0;
-        if (!segment || bytes > options_.merge_target_bytes / 2) continue;
+        if (bytes > options_.merge_target_bytes / 2) continue;
       }
       if (run.empty()) run_class = size_class;
       run.push_back(segment);

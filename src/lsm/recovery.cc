@@ -44,7 +44,7 @@ arrow::Status EngineImpl::CreateFresh() {
   for (const char* folder : {"wal", "hot", "tmp"}) ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, PathOf(folder)));
   ARROW_ASSIGN_OR_RAISE(const auto hot, env_->List(PathOf("hot")));
   if (!hot.empty()) return Damaged(PathOf("CURRENT") + ": is missing, though there are tables in " + PathOf("hot"));
-  ARROW_RETURN_NOT_OK(CreateWal(1).status());
+  ARROW_RETURN_NOT_OK(CreateWal(1, options_.wal_preallocate_bytes).status());
   ARROW_RETURN_NOT_OK(env_->SyncDir(path_));
   if (const std::string parent = io::ParentPath(path_); !parent.empty()) ARROW_RETURN_NOT_OK(env_->SyncDir(parent));
   ARROW_ASSIGN_OR_RAISE(manifest_, Manifest::Create(env_, path_, database_));
@@ -109,7 +109,9 @@ arrow::Status EngineImpl::LoadPacks() {
 
 arrow::Status EngineImpl::CheckFiles() {
   for (const auto& [id, version] : *CurrentTables()) {
-    if (version->sources.size() < 2) continue;
+    const bool has_segments = std::any_of(version->sources.begin(), version->sources.end(),
+                                          [](const SourceEntry& entry) { return entry.segment != nullptr; });
+    if (!has_segments) continue;
     std::map<std::string, uint64_t> sizes;
     auto entries = env_->List(TableFolder(id));
     if (!entries.ok()) return Damaged(TableFolder(id) + ": cannot be read (" + entries.status().message() + ")");
@@ -167,11 +169,12 @@ arrow::Status EngineImpl::ReplayDeletions(const LoggedDeletions& deletions, Comm
   }
   for (uint64_t row : deletions.rows) {
     RowSourcePtr source;
+    std::shared_ptr<SegmentSource> segment;
     int64_t at = 0;
     for (const SourceEntry& entry : table->second->sources) {
       if (deletions.segment) {
         if (entry.segment && entry.segment->meta().id == *deletions.segment && row < entry.segment->meta().rows) {
-          source = entry.segment;
+          source = segment = entry.segment;
           at = static_cast<int64_t>(row);
         }
       } else if (entry.memtable && row >= entry.memtable->first_ordinal() &&
@@ -182,7 +185,9 @@ arrow::Status EngineImpl::ReplayDeletions(const LoggedDeletions& deletions, Comm
     }
     // Rows that were flushed or merged meanwhile: the manifest's packs hold their deaths.
     if (!source && !known) return Damaged("the log deletes a row that does not exist");
-    if (source) source->deaths().Kill(at, commit);
+    if (!source || !source->deaths().Kill(at, commit) || !segment) continue;
+    // The manifest may be younger than the pack it names, which does not hold this death then.
+    segment->SetPacked(std::min(segment->packed(), CommitNumber(commit.value() - 1)));
   }
   return arrow::Status::OK();
 }
@@ -211,13 +216,14 @@ arrow::Status EngineImpl::Replay(std::string_view body, TableMap* tables, MetaMa
       continue;
     }
     auto version = std::make_shared<TableVersion>();
+    uint64_t ordinal = 0;
     if (change.op == TableOp::kAlter) {
       const auto it = tables->find(change.table);
       if (it == tables->end()) return Damaged("the log changes a table that does not exist");
       *version = *it->second;
+      ordinal = version->active()->first_ordinal() + version->active()->rows();
+      if (version->active()->rows() == 0) version->sources.pop_back();
     }
-    const uint64_t ordinal =
-        version->sources.empty() ? 0 : version->active()->first_ordinal() + version->active()->rows();
     version->id = change.table;
     version->schemas.emplace_back(record.commit, change.schema);
     version->sources.push_back({std::make_shared<MemTable>(change.table, change.schema, ordinal), nullptr});
@@ -237,15 +243,24 @@ arrow::Status EngineImpl::Replay(std::string_view body, TableMap* tables, MetaMa
       ARROW_RETURN_NOT_OK(ReplayDeletions(d, record.commit, *tables));
     }
   }
+  ARROW_RETURN_NOT_OK(ReplaySegments(record, tables));
   for (const LoggedRows& rows : record.rows) ARROW_RETURN_NOT_OK(ReplayRows(rows, record.commit, tables));
-  return ReplaySegments(record, tables);
+  return arrow::Status::OK();
+}
+
+bool EngineImpl::IsInManifest(CommitNumber commit, TableId id, const TableMap& tables) const {
+  if (commit > manifest_->state().commit) return false;
+  const auto described = manifest_->state().tables.find(id);
+  if (described == manifest_->state().tables.end()) return true;  // dropped since
+  const MemTable& active = *tables.at(id)->active();
+  return active.first_ordinal() + active.rows() <= described->second.flushed_ordinal;
 }
 
 arrow::Status EngineImpl::ReplaySegments(const CommitRecord& record, TableMap* tables) {
   for (const SegmentMeta& meta : record.segments) {
     next_segment_ = std::max(next_segment_.load(), meta.id.value() + 1);
-    if (record.commit <= manifest_->state().commit) continue;
     const auto it = tables->find(meta.table);
+    if (IsInManifest(record.commit, meta.table, *tables)) continue;
     const TableSchemaPtr schema = it == tables->end() ? nullptr : it->second->SchemaOfVersion(meta.schema_version);
     if (!schema) return Damaged("the log names a segment of a table that does not exist");
     auto version = std::make_shared<TableVersion>(*it->second);
@@ -349,13 +364,13 @@ arrow::Status EngineImpl::CutLog(uint32_t number, const LogEnd& end, uint64_t re
     return SealRecordLog(env_, WalPath(number), LogKind::kWriteAhead, database_, number, end, records);
   }
   // Never used: made anew under its own number.
-  ARROW_RETURN_NOT_OK(CreateWal(number).status());
+  ARROW_RETURN_NOT_OK(CreateWal(number, 0).status());
   --log_number_;
   return arrow::Status::OK();
 }
 
 arrow::Status EngineImpl::StartLog() {
-  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1));
+  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1, 0));
   ++log_number_;
   if (options_.durability != Durability::kOff) log_.SetWriter(std::move(writer));
   log_.StartAt(last_commit_);

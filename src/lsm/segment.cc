@@ -13,7 +13,8 @@
 namespace pyralog::lsm {
 namespace {
 
-// Keys that are looked up together: enough to hide the latency of memory, few enough to stay in the first cache.
+// Keys that are looked up together: enough to hide the latency of memory, few enough to stay in the
+// first cache.
 constexpr size_t kLookupGroup = 32;
 
 std::string SegmentFileName(SegmentId id, const char* suffix) {
@@ -24,15 +25,14 @@ std::string SegmentFileName(SegmentId id, const char* suffix) {
 
 class SegmentImpl final : public Segment {
  public:
-  SegmentImpl(io::Env* env, std::string folder, DatabaseId database, SegmentMeta meta, TableSchemaPtr schema,
-              bool verify_checksums)
+  SegmentImpl(io::Env* env, std::string folder, DatabaseId database, SegmentMeta meta,
+              TableSchemaPtr schema, bool verify_checksums)
       : env_(env),
         folder_(std::move(folder)),
         database_(database),
         meta_(meta),
         schema_(std::move(schema)),
-        verify_checksums_(verify_checksums),
-        zones_(new Lazy<std::vector<batch::ZoneMap>>[static_cast<size_t>(schema_->num_fields())]) {}
+        verify_checksums_(verify_checksums) {}
 
   const SegmentMeta& meta() const override { return meta_; }
   const TableSchemaPtr& schema() const override { return schema_; }
@@ -43,37 +43,46 @@ class SegmentImpl final : public Segment {
   }
 
   arrow::Result<std::shared_ptr<arrow::Array>> StoredColumn(int64_t unit, int column) override {
-    ARROW_ASSIGN_OR_RAISE(SegmentArrowReader* arrow, Arrow());
+    ARROW_ASSIGN_OR_RAISE(SegmentArrowReader * arrow, Arrow());
     return arrow->Column(unit, column);
   }
 
   arrow::Result<const batch::ZoneMap*> Zone(int64_t unit, int column) override {
-    ARROW_ASSIGN_OR_RAISE(SegmentIndex* index, Index());
-    ARROW_ASSIGN_OR_RAISE(auto* zones, zones_[static_cast<size_t>(column)].Get([&] { return ReadZones(index, column); }));
+    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
+    ARROW_ASSIGN_OR_RAISE(
+        ZoneColumns * columns, zones_.Get([&]() -> arrow::Result<std::unique_ptr<ZoneColumns>> {
+          return std::make_unique<ZoneColumns>(static_cast<size_t>(schema_->num_fields()));
+        }));
+    ARROW_ASSIGN_OR_RAISE(auto* zones, (*columns)[static_cast<size_t>(column)].Get(
+                                           [&] { return ReadZones(index, column); }));
     return &(*zones)[static_cast<size_t>(unit)];
   }
 
   arrow::Result<std::span<const BirthRun>> Births() override {
     if (meta_.min_birth == meta_.max_birth) return std::span<const BirthRun>();
-    ARROW_ASSIGN_OR_RAISE(SegmentIndex* index, Index());
-    ARROW_ASSIGN_OR_RAISE(auto* births, births_.Get([&]() -> arrow::Result<std::unique_ptr<std::span<const BirthRun>>> {
-      ARROW_ASSIGN_OR_RAISE(auto runs, index->Births());
-      return std::make_unique<std::span<const BirthRun>>(runs);
-    }));
+    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
+    ARROW_ASSIGN_OR_RAISE(
+        auto* births,
+        births_.Get([&]() -> arrow::Result<std::unique_ptr<std::span<const BirthRun>>> {
+          ARROW_ASSIGN_OR_RAISE(auto runs, index->Births());
+          return std::make_unique<std::span<const BirthRun>>(runs);
+        }));
     return *births;
   }
 
-  arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which, std::span<int64_t> rows) override {
+  arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which,
+                     std::span<int64_t> rows) override {
     if (meta_.rows == 0) {
       for (int64_t i : which) rows[static_cast<size_t>(i)] = -1;
       return arrow::Status::OK();
     }
-    ARROW_ASSIGN_OR_RAISE(SegmentIndex* index, Index());
-    ARROW_ASSIGN_OR_RAISE(SegmentArrowReader* arrow, Arrow());
-    ARROW_ASSIGN_OR_RAISE(SegmentKeyIndex* table, key_index_.Get([&]() -> arrow::Result<std::unique_ptr<SegmentKeyIndex>> {
-      ARROW_ASSIGN_OR_RAISE(auto opened, index->Keys());
-      return std::make_unique<SegmentKeyIndex>(opened);
-    }));
+    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
+    ARROW_ASSIGN_OR_RAISE(SegmentArrowReader * arrow, Arrow());
+    ARROW_ASSIGN_OR_RAISE(SegmentKeyIndex * table,
+                          key_index_.Get([&]() -> arrow::Result<std::unique_ptr<SegmentKeyIndex>> {
+                            ARROW_ASSIGN_OR_RAISE(auto opened, index->Keys());
+                            return std::make_unique<SegmentKeyIndex>(opened);
+                          }));
     for (size_t first = 0; first < which.size(); first += kLookupGroup) {
       const auto group = which.subspan(first, std::min(kLookupGroup, which.size() - first));
       ARROW_RETURN_NOT_OK(FindGroup(*table, arrow, keys, group, rows));
@@ -94,27 +103,34 @@ class SegmentImpl final : public Segment {
   }
 
  private:
+  using ZoneColumns = std::vector<Lazy<std::vector<batch::ZoneMap>>>;  // by column
+
   arrow::Result<SegmentIndex*> Index() {
-    return index_.Get(
-        [&] { return SegmentIndex::Open(env_, IndexPath(folder_, meta_.id), database_, meta_, verify_checksums_); });
+    return index_.Get([&] {
+      return SegmentIndex::Open(env_, IndexPath(folder_, meta_.id), database_, meta_,
+                                verify_checksums_);
+    });
   }
 
   arrow::Result<SegmentArrowReader*> Arrow() {
     if (SegmentArrowReader* ready = arrow_.ready()) return ready;
-    ARROW_ASSIGN_OR_RAISE(SegmentIndex* index, Index());
+    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
     return arrow_.Get([&] {
-      return SegmentArrowReader::Open(env_, ArrowPath(folder_, meta_.id), meta_, schema_, index, verify_checksums_);
+      return SegmentArrowReader::Open(env_, ArrowPath(folder_, meta_.id), meta_, schema_, index,
+                                      verify_checksums_);
     });
   }
 
-  arrow::Result<std::unique_ptr<std::vector<batch::ZoneMap>>> ReadZones(SegmentIndex* index, int column) const {
+  arrow::Result<std::unique_ptr<std::vector<batch::ZoneMap>>> ReadZones(SegmentIndex* index,
+                                                                        int column) const {
     ARROW_ASSIGN_OR_RAISE(auto zones, index->Zones(column, schema_->num_fields()));
     return std::make_unique<std::vector<batch::ZoneMap>>(std::move(zones));
   }
 
   // Each pass over the group asks for the lines that the next one reads.
-  arrow::Status FindGroup(const SegmentKeyIndex& table, SegmentArrowReader* arrow, const KeyBatch& keys,
-                          std::span<const int64_t> group, std::span<int64_t> rows) {
+  arrow::Status FindGroup(const SegmentKeyIndex& table, SegmentArrowReader* arrow,
+                          const KeyBatch& keys, std::span<const int64_t> group,
+                          std::span<int64_t> rows) {
     uint64_t buckets[kLookupGroup];
     for (size_t i = 0; i < group.size(); ++i) {
       buckets[i] = table.BucketOf(keys.hash(group[i]));
@@ -132,24 +148,28 @@ class SegmentImpl final : public Segment {
       if (const StoredKeys* stored = ReadyKeys(*arrow, row)) stored->PrefetchFixed(row % kUnitRows);
     }
     for (const auto& [key, row] : std::span(candidates, count)) {
-      if (const StoredKeys* stored = ReadyKeys(*arrow, row)) stored->PrefetchReferred(row % kUnitRows);
+      if (const StoredKeys* stored = ReadyKeys(*arrow, row))
+        stored->PrefetchReferred(row % kUnitRows);
     }
     for (const auto& [key, first] : std::span(candidates, count)) {
       const std::string_view wanted = keys.key(key);
       const auto match = [&](uint32_t row, bool* equal) {
-        return arrow->matches_keys() ? MatchStored(arrow, row, wanted, equal) : MatchEncoded(row, wanted, equal);
+        return arrow->matches_keys() ? MatchStored(arrow, row, wanted, equal)
+                                     : MatchEncoded(row, wanted, equal);
       };
       ARROW_RETURN_NOT_OK(table.Find(keys.hash(key), match, &rows[static_cast<size_t>(key)]));
     }
     return arrow::Status::OK();
   }
 
-  // The keys of the unit that holds a candidate row, if they can be matched and were before; for hints.
+  // The keys of the unit that holds a candidate row, if they can be matched and were before; for
+  // hints.
   const StoredKeys* ReadyKeys(const SegmentArrowReader& arrow, uint32_t row) const {
     return row < meta_.rows && arrow.matches_keys() ? arrow.ReadyKeys(row / kUnitRows) : nullptr;
   }
 
-  static arrow::Status MatchStored(SegmentArrowReader* arrow, uint32_t row, std::string_view key, bool* equal) {
+  static arrow::Status MatchStored(SegmentArrowReader* arrow, uint32_t row, std::string_view key,
+                                   bool* equal) {
     const StoredKeys* stored = arrow->ReadyKeys(row / kUnitRows);
     if (stored == nullptr) {
       ARROW_ASSIGN_OR_RAISE(stored, arrow->Keys(row / kUnitRows));
@@ -170,9 +190,9 @@ class SegmentImpl final : public Segment {
   }
 
   arrow::Status VerifyFresh() {
-    ARROW_ASSIGN_OR_RAISE(SegmentIndex* index, Index());
+    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
     ARROW_RETURN_NOT_OK(index->VerifyAllBlocks());
-    ARROW_ASSIGN_OR_RAISE(SegmentArrowReader* arrow, Arrow());
+    ARROW_ASSIGN_OR_RAISE(SegmentArrowReader * arrow, Arrow());
     ARROW_RETURN_NOT_OK(arrow->VerifyAllBlocks());
     ARROW_RETURN_NOT_OK(Births().status());
     for (int column = 0; column < schema_->num_fields(); ++column) {
@@ -199,14 +219,16 @@ class SegmentImpl final : public Segment {
   Lazy<SegmentArrowReader> arrow_;
   Lazy<SegmentKeyIndex> key_index_;
   Lazy<std::span<const BirthRun>> births_;
-  const std::unique_ptr<Lazy<std::vector<batch::ZoneMap>>[]> zones_;  // by column
+  Lazy<ZoneColumns> zones_;
 };
 
 }  // namespace
 
-std::shared_ptr<Segment> Segment::Open(io::Env* env, std::string folder, DatabaseId database, SegmentMeta meta,
-                                       TableSchemaPtr schema, bool verify_checksums) {
-  return std::make_shared<SegmentImpl>(env, std::move(folder), database, meta, std::move(schema), verify_checksums);
+std::shared_ptr<Segment> Segment::Open(io::Env* env, std::string folder, DatabaseId database,
+                                       SegmentMeta meta, TableSchemaPtr schema,
+                                       bool verify_checksums) {
+  return std::make_shared<SegmentImpl>(env, std::move(folder), database, meta, std::move(schema),
+                                       verify_checksums);
 }
 
 std::string Segment::ArrowPath(const std::string& folder, SegmentId id) {

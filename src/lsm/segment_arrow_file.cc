@@ -12,18 +12,22 @@ namespace pyralog::lsm {
 
 namespace {
 
-uint64_t RoundUpToAlignment(uint64_t bytes) { return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment; }
+uint64_t RoundUpToAlignment(uint64_t bytes) {
+  return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
 
 std::shared_ptr<arrow::Buffer> ZeroBuffer(uint64_t bytes) {
   static const uint8_t zeros[kBufferAlignment] = {};
   return std::make_shared<arrow::Buffer>(zeros, static_cast<int64_t>(bytes));
 }
 
-// Just enough of the flatbuffers encoding (flatbuffers.dev, "internals") to find a field of a table: the table begins with
-// the distance back to its vtable: u16 sizes of vtable and table, then a u16 place in the table per field, 0 when absent.
+// Just enough of the flatbuffers encoding (flatbuffers.dev, "internals") to find a field of a
+// table: the table begins with the distance back to its vtable: u16 sizes of vtable and table, then
+// a u16 place in the table per field, 0 when absent.
 class FlatTable {
  public:
-  FlatTable(uint8_t* bytes, size_t size, size_t table) : bytes_(bytes), size_(size), table_(table) {}
+  FlatTable(uint8_t* bytes, size_t size, size_t table)
+      : bytes_(bytes), size_(size), table_(table) {}
   static FlatTable Root(uint8_t* bytes, size_t size) {
     return FlatTable(bytes, size, size < sizeof(uint32_t) ? size : LoadLittle<uint32_t>(bytes));
   }
@@ -32,17 +36,20 @@ class FlatTable {
     if (table_ + sizeof(int32_t) > size_) return nullptr;
     const size_t vtable = table_ - static_cast<size_t>(LoadLittle<int32_t>(bytes_ + table_));
     const size_t slot = 2 * sizeof(uint16_t) + index * sizeof(uint16_t);
-    if (vtable + sizeof(uint16_t) > size_ || slot + sizeof(uint16_t) > LoadLittle<uint16_t>(bytes_ + vtable)) {
+    if (vtable + sizeof(uint16_t) > size_ ||
+        slot + sizeof(uint16_t) > LoadLittle<uint16_t>(bytes_ + vtable)) {
       return nullptr;
     }
     if (vtable + slot + sizeof(uint16_t) > size_) return nullptr;
     const uint16_t place = LoadLittle<uint16_t>(bytes_ + vtable + slot);
-    return place == 0 || table_ + place + sizeof(uint64_t) > size_ ? nullptr : bytes_ + table_ + place;
+    return place == 0 || table_ + place + sizeof(uint64_t) > size_ ? nullptr
+                                                                   : bytes_ + table_ + place;
   }
   // The table or vector that a field refers to; past the end when there is none.
   size_t Target(size_t index) const {
     const uint8_t* field = Field(index);
-    return field == nullptr ? size_ : static_cast<size_t>(field - bytes_) + LoadLittle<uint32_t>(field);
+    return field == nullptr ? size_
+                            : static_cast<size_t>(field - bytes_) + LoadLittle<uint32_t>(field);
   }
 
  private:
@@ -58,13 +65,16 @@ constexpr size_t kRecordBatchBuffers = 2;
 constexpr size_t kBufferStruct = 16;  // i64 offset, i64 length
 
 // Overwrites the offsets of a record batch header's buffers and its body length.
-arrow::Status PatchHeader(uint8_t* bytes, size_t size, const std::vector<uint64_t>& offsets, uint64_t body_length) {
+arrow::Status PatchHeader(uint8_t* bytes, size_t size, const std::vector<uint64_t>& offsets,
+                          uint64_t body_length) {
   const FlatTable message = FlatTable::Root(bytes, size);
   const FlatTable batch(bytes, size, message.Target(kMessageHeader));
   const size_t vector = batch.Target(kRecordBatchBuffers);
   const bool sound = vector + sizeof(uint32_t) + offsets.size() * kBufferStruct <= size &&
                      LoadLittle<uint32_t>(bytes + vector) == offsets.size();
-  if (!sound) return MakeError(ErrorCode::kUnknown, "segment: an Arrow record batch header has an unknown layout");
+  if (!sound)
+    return MakeError(ErrorCode::kUnknown,
+                     "segment: an Arrow record batch header has an unknown layout");
   for (size_t i = 0; i < offsets.size(); ++i) {
     StoreLittle<uint64_t>(bytes + vector + sizeof(uint32_t) + i * kBufferStruct, offsets[i]);
   }
@@ -89,7 +99,8 @@ arrow::Status AlignPayload(uint64_t position, arrow::ipc::IpcPayload* payload) {
   constexpr uint64_t kArrowAlignment = 8;  // Arrow fills each buffer up to this
   const uint64_t size = static_cast<uint64_t>(payload->metadata->size());
   const uint64_t padded = RoundUpToAlignment(position + kPrefix + size) - position - kPrefix;
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> header, arrow::AllocateBuffer(static_cast<int64_t>(padded)));
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> header,
+                        arrow::AllocateBuffer(static_cast<int64_t>(padded)));
   uint8_t* bytes = header->mutable_data();
   std::copy_n(payload->metadata->data(), size, bytes);
   std::fill(bytes + size, bytes + padded, uint8_t{0});
@@ -100,7 +111,8 @@ arrow::Status AlignPayload(uint64_t position, arrow::ipc::IpcPayload* payload) {
   for (auto& buffer : payload->body_buffers) {
     const uint64_t length = buffer == nullptr ? 0 : static_cast<uint64_t>(buffer->size());
     offsets.push_back(offset);
-    const uint64_t gap = RoundUpToAlignment(length) - (length + kArrowAlignment - 1) / kArrowAlignment * kArrowAlignment;
+    const uint64_t gap = RoundUpToAlignment(length) -
+                         (length + kArrowAlignment - 1) / kArrowAlignment * kArrowAlignment;
     body.push_back(std::move(buffer));
     if (gap > 0) body.push_back(ZeroBuffer(gap));
     offset += RoundUpToAlignment(length);
@@ -114,25 +126,28 @@ arrow::Status AlignPayload(uint64_t position, arrow::ipc::IpcPayload* payload) {
   return arrow::Status::OK();
 }
 
-arrow::Result<std::unique_ptr<ArrowFileWriter>> ArrowFileWriter::Create(io::Env* env, const std::string& path,
-                                                                        const std::shared_ptr<arrow::Schema>& schema) {
+arrow::Result<std::unique_ptr<ArrowFileWriter>> ArrowFileWriter::Create(
+    io::Env* env, const std::string& path, const std::shared_ptr<arrow::Schema>& schema) {
   ARROW_ASSIGN_OR_RAISE(auto stream, CheckedFileStream::Create(env, path));
-  std::unique_ptr<ArrowFileWriter> writer(new ArrowFileWriter(std::move(stream), SegmentWriteOptions()));
+  std::unique_ptr<ArrowFileWriter> writer(
+      new ArrowFileWriter(std::move(stream), SegmentWriteOptions()));
   ARROW_RETURN_NOT_OK(writer->Start(schema));
   return writer;
 }
 
-ArrowFileWriter::ArrowFileWriter(std::unique_ptr<CheckedFileStream> stream, arrow::ipc::IpcWriteOptions options)
+ArrowFileWriter::ArrowFileWriter(std::unique_ptr<CheckedFileStream> stream,
+                                 arrow::ipc::IpcWriteOptions options)
     : stream_(std::move(stream)), options_(std::move(options)) {}
 
 ArrowFileWriter::~ArrowFileWriter() = default;
 
 arrow::Status ArrowFileWriter::Start(const std::shared_ptr<arrow::Schema>& schema) {
-  ARROW_ASSIGN_OR_RAISE(writer_, arrow::ipc::internal::MakePayloadFileWriter(stream_.get(), schema, options_));
+  ARROW_ASSIGN_OR_RAISE(
+      writer_, arrow::ipc::internal::MakePayloadFileWriter(stream_.get(), schema, options_));
   ARROW_RETURN_NOT_OK(writer_->Start());
   arrow::ipc::IpcPayload payload;
-  ARROW_RETURN_NOT_OK(
-      arrow::ipc::GetSchemaPayload(*schema, options_, arrow::ipc::DictionaryFieldMapper(*schema), &payload));
+  ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(
+      *schema, options_, arrow::ipc::DictionaryFieldMapper(*schema), &payload));
   return WritePayload(&payload);
 }
 

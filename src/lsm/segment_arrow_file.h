@@ -1,13 +1,15 @@
-// Writes the .arrow file of a segment: an Arrow IPC file in which every buffer begins at a multiple of 64 bytes.
+// Writes the .arrow file of a segment: an Arrow IPC file in which every buffer begins at a multiple
+// of 64 bytes.
 //
-// Arrow's writer aligns buffers to 8 bytes, whatever IpcWriteOptions::alignment says: that option pads message headers
-// only (measured with Arrow 26: bodies follow one another at multiples of 8). Wider alignment is within the format,
-// so the offsets are moved here, between serializing a batch and writing it:
+// Arrow's writer aligns buffers to 8 bytes, whatever IpcWriteOptions::alignment says: that option
+// pads message headers only (measured with Arrow 26: bodies follow one another at multiples of 8).
+// Wider alignment is within the format, so the offsets are moved here, between serializing a batch
+// and writing it:
 //
 //      0   8  "ARROW1", two zeros
 //      8      schema message: header, filled up with zeros to a multiple of 64
-//   64*k      record batch messages: header (8 bytes of prefix, flatbuffer, zeros to a multiple of 64), then the body:
-//             buffers in order, each followed by zeros to a multiple of 64
+//   64*k      record batch messages: header (8 bytes of prefix, flatbuffer, zeros to a multiple
+//             of 64), then the body: buffers in order, each followed by zeros to a multiple of 64
 //             end of stream mark, footer, footer length (4 bytes), "ARROW1": as any Arrow file
 //
 // There are no dictionary messages, no compression, no deltas.
@@ -35,8 +37,8 @@ struct MessagePlace {
   bool operator==(const MessagePlace&) const = default;
 };
 
-// Moves the buffers of a payload apart so that each begins at a multiple of 64 of the body, and fills the header up so
-// that it ends at a multiple of 64 when it begins at `position` of the file.
+// Moves the buffers of a payload apart so that each begins at a multiple of 64 of the body, and
+// fills the header up so that it ends at a multiple of 64 when it begins at `position` of the file.
 arrow::Status AlignPayload(uint64_t position, arrow::ipc::IpcPayload* payload);
 
 class CheckedFileStream;
@@ -45,8 +47,8 @@ class CheckedFileStream;
 class ArrowFileWriter {
  public:
   // Creates or empties the file.
-  static arrow::Result<std::unique_ptr<ArrowFileWriter>> Create(io::Env* env, const std::string& path,
-                                                                const std::shared_ptr<arrow::Schema>& schema);
+  static arrow::Result<std::unique_ptr<ArrowFileWriter>> Create(
+      io::Env* env, const std::string& path, const std::shared_ptr<arrow::Schema>& schema);
   ~ArrowFileWriter();
 
   // REQUIRES: the schema given, no dictionaries.

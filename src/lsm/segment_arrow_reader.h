@@ -1,4 +1,5 @@
-// Reads the .arrow file of a segment as views of its mapping, verifying only the blocks that are asked for.
+// Reads the .arrow file of a segment as views of its mapping, verifying only the blocks that are
+// asked for.
 #pragma once
 
 #include <atomic>
@@ -20,7 +21,8 @@
 
 namespace pyralog::lsm {
 
-// A value that is made at first use. A failed attempt leaves no trace; the next use tries again. Thread-safe.
+// A value that is made at first use. A failed attempt leaves no trace; the next use tries again.
+// Thread-safe.
 template <class T>
 class Lazy {
  public:
@@ -48,9 +50,9 @@ class Lazy {
 class SegmentArrowReader {
  public:
   // Maps the file and reads its footer. `index` outlives the reader.
-  static arrow::Result<std::unique_ptr<SegmentArrowReader>> Open(io::Env* env, const std::string& path,
-                                                                 const SegmentMeta& meta, TableSchemaPtr schema,
-                                                                 SegmentIndex* index, bool verify_checksums);
+  static arrow::Result<std::unique_ptr<SegmentArrowReader>> Open(
+      io::Env* env, const std::string& path, const SegmentMeta& meta, TableSchemaPtr schema,
+      SegmentIndex* index, bool verify_checksums);
 
   // The stored array, verified and checked for structure.
   arrow::Result<std::shared_ptr<arrow::Array>> Column(int64_t unit, int column);
@@ -73,15 +75,16 @@ class SegmentArrowReader {
   };
 
   SegmentArrowReader(std::shared_ptr<arrow::Buffer> mapping, const std::string& path, uint64_t rows,
-                     TableSchemaPtr schema, std::vector<MessagePlace> places, std::span<const uint64_t> checks,
-                     bool verify_checksums);
+                     TableSchemaPtr schema, std::vector<MessagePlace> places,
+                     std::span<const uint64_t> checks, bool verify_checksums);
   arrow::Status Start();
   arrow::Status CheckSchema(const arrow::Schema& stored) const;
   arrow::Result<const Unit*> GetUnit(int64_t unit);
   arrow::Result<std::unique_ptr<Unit>> ReadUnit(int64_t unit);
   // Calls visit(offset in the file, bytes) for each buffer of the array and what hangs on it.
   template <class Visit>
-  arrow::Status VisitBuffers(const arrow::ArrayData& data, const MessagePlace& place, Visit visit) const;
+  arrow::Status VisitBuffers(const arrow::ArrayData& data, const MessagePlace& place,
+                             Visit visit) const;
 
   // Constant after Start.
   const std::shared_ptr<arrow::Buffer> mapping_;

@@ -1,11 +1,14 @@
-// Segments of 1,000,000 rows: int64 "id" (key, shuffled), utf8 "name" (24 bytes), date32 "day", float64 "value".
+// Segments of 1,000,000 rows: int64 "id" (key, shuffled), utf8 "name" (24 bytes), int32 "part",
+// date32 "day", float64 "value".
 //
-//   Write/K            Append and Finish on a real disk, key as below; bytes of the .arrow file
-//   Find/K/H           batches of 1024 keys, random order; a hit rate of H %; time is per key, comparison included
-//                      K: 0 int64, 1 utf8, 2 int32 + utf8 + date32, 3 float64 (compared through its encoding)
-//   FirstTouch         all columns of a freshly opened segment: checksums and page faults of mapped, cached files
-//   Column             the same again, already verified
-//   OpenMany           10,000 Segment::Open
+//   Write/K      Append and Finish on a real disk, key as below; bytes of the .arrow file
+//   Find/K/H     batches of 1024 keys, random order; a hit rate of H %; time is per key, comparison
+//                included. K: 0 int64, 1 utf8, 2 int32 + utf8 + date32, 3 float64 (compared through
+//                its encoding)
+//   FirstTouch   all columns of a freshly opened segment: checksums and page faults of mapped,
+//                cached files
+//   Column       the same again, already verified
+//   OpenMany     10,000 Segment::Open
 #include <benchmark/benchmark.h>
 
 #include <filesystem>
@@ -26,13 +29,14 @@ constexpr int64_t kBatchKeys = 1024;
 // Keys 0, 2, 4, ... are in the segment, odd ones are not.
 class BenchTable {
  public:
-  explicit BenchTable(int key_kind) : folder_(std::filesystem::temp_directory_path() / "pyralog_segment_bench") {
+  explicit BenchTable(int key_kind)
+      : folder_(std::filesystem::temp_directory_path() / "pyralog_segment_bench") {
     std::filesystem::create_directories(folder_ / "tmp");
     static const std::vector<int> keys[] = {{0}, {1}, {2, 1, 3}, {4}};
-    const auto schema = arrow::schema({arrow::field("id", arrow::int64(), false), arrow::field("name", arrow::utf8(), false),
-                                       arrow::field("part", arrow::int32(), false),
-                                       arrow::field("day", arrow::date32(), false),
-                                       arrow::field("value", arrow::float64(), false)});
+    const auto schema = arrow::schema(
+        {arrow::field("id", arrow::int64(), false), arrow::field("name", arrow::utf8(), false),
+         arrow::field("part", arrow::int32(), false), arrow::field("day", arrow::date32(), false),
+         arrow::field("value", arrow::float64(), false)});
     table_ = MakeTableSchema(schema, keys[key_kind]).ValueOrDie();
     order_.resize(kBenchRows);
     std::iota(order_.begin(), order_.end(), 0);
@@ -41,9 +45,10 @@ class BenchTable {
   ~BenchTable() { std::filesystem::remove_all(folder_); }
 
   SegmentMeta Write() const {
-    auto writer = SegmentWriter::Create(io::PosixEnv(), folder_.string(), (folder_ / "tmp").string(), DatabaseId{},
-                                        SegmentId(1), TableId(1), table_)
-                      .ValueOrDie();
+    auto writer =
+        SegmentWriter::Create(io::PosixEnv(), folder_.string(), (folder_ / "tmp").string(),
+                              DatabaseId{}, SegmentId(1), TableId(1), table_)
+            .ValueOrDie();
     const CommitNumber birth(1);
     if (!writer->Append(*Rows(order_, 0), {&birth, 1}).ok()) std::abort();
     return writer->Finish().ValueOrDie();
@@ -68,9 +73,10 @@ class BenchTable {
                             values.Append(static_cast<double>(id)).ok();
       if (!appended) std::abort();
     }
-    return arrow::RecordBatch::Make(table_->arrow, static_cast<int64_t>(numbers.size()),
-                                    {ids.Finish().ValueOrDie(), names.Finish().ValueOrDie(), parts.Finish().ValueOrDie(),
-                                     days.Finish().ValueOrDie(), values.Finish().ValueOrDie()});
+    return arrow::RecordBatch::Make(
+        table_->arrow, static_cast<int64_t>(numbers.size()),
+        {ids.Finish().ValueOrDie(), names.Finish().ValueOrDie(), parts.Finish().ValueOrDie(),
+         days.Finish().ValueOrDie(), values.Finish().ValueOrDie()});
   }
   const TableSchemaPtr& schema() const { return table_; }
 
@@ -100,7 +106,8 @@ void Find(benchmark::State& state) {
       std::vector<int64_t> numbers(static_cast<size_t>(part == 0 ? hits : kBatchKeys - hits));
       for (auto& n : numbers) n = static_cast<int64_t>(random() % kBenchRows);
       if (numbers.empty()) continue;
-      if (!batch.Append(KeyColumns(*table.Rows(numbers, part), table.schema()->key)).ok()) std::abort();
+      if (!batch.Append(KeyColumns(*table.Rows(numbers, part), table.schema()->key)).ok())
+        std::abort();
     }
   }
   std::vector<int64_t> which(kBatchKeys);
@@ -114,8 +121,9 @@ void Find(benchmark::State& state) {
     benchmark::DoNotOptimize(segment->Find(batches[next], which, rows).ok());
     next = (next + 1) % batches.size();
   }
-  state.counters["ns_per_key"] = benchmark::Counter(static_cast<double>(state.iterations()) * kBatchKeys * 1e-9,
-                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["ns_per_key"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * kBatchKeys * 1e-9,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(Find)->ArgsProduct({{0, 1, 2, 3}, {0, 50, 100}});
 
@@ -140,7 +148,8 @@ void Column(benchmark::State& state) {
   const auto segment = table.Open(table.Write());
   ReadColumns(segment.get());
   for (auto _ : state) ReadColumns(segment.get());
-  state.SetItemsProcessed(state.iterations() * segment->num_units() * segment->schema()->num_fields());
+  state.SetItemsProcessed(state.iterations() * segment->num_units() *
+                          segment->schema()->num_fields());
 }
 BENCHMARK(Column);
 

@@ -23,7 +23,8 @@ std::shared_ptr<arrow::Schema> DamageSchema() {
 std::shared_ptr<arrow::Array> Int32s(int64_t rows) {
   arrow::Int32Builder builder;
   for (int64_t i = 0; i < rows; ++i) {
-    EXPECT_TRUE((i % 5 == 0 ? builder.AppendNull() : builder.Append(static_cast<int32_t>(i * 3))).ok());
+    EXPECT_TRUE(
+        (i % 5 == 0 ? builder.AppendNull() : builder.Append(static_cast<int32_t>(i * 3))).ok());
   }
   return builder.Finish().ValueOrDie();
 }
@@ -32,8 +33,9 @@ std::shared_ptr<arrow::Array> Int32s(int64_t rows) {
 class DamageTest : public ::testing::Test {
  protected:
   DamageTest() : fixture_(DamageSchema(), {0}) {
-    batch_ = fixture_.Batch({Int64s(kRows, [](int64_t i) { return i * 7; }),
-                             Strings(kRows, [](int64_t i) { return "string " + std::to_string(i); }), Int32s(kRows)});
+    batch_ = fixture_.Batch(
+        {Int64s(kRows, [](int64_t i) { return i * 7; }),
+         Strings(kRows, [](int64_t i) { return "string " + std::to_string(i); }), Int32s(kRows)});
     auto writer = fixture_.NewWriter();
     std::vector<CommitNumber> births;
     for (int64_t i = 0; i < kRows; ++i) births.emplace_back(static_cast<uint64_t>(i / 1000 + 1));
@@ -42,7 +44,9 @@ class DamageTest : public ::testing::Test {
     EXPECT_TRUE(keys_.Append(arrow::ArrayVector{batch_->column(0)}).ok());
   }
 
-  std::string Content(const std::string& path) { return io::ReadFileToString(fixture_.env.get(), path).ValueOrDie(); }
+  std::string Content(const std::string& path) {
+    return io::ReadFileToString(fixture_.env.get(), path).ValueOrDie();
+  }
 
   // Reads everything there is; Invalid (not kDamaged) when something is silently different.
   arrow::Status ReadEverything(Segment* segment) {
@@ -62,7 +66,8 @@ class DamageTest : public ::testing::Test {
     std::iota(which.begin(), which.end(), 0);
     std::vector<int64_t> rows(kRows);
     ARROW_RETURN_NOT_OK(segment->Find(keys_, which, rows));
-    return rows == which && births.size() == 9 ? arrow::Status::OK() : arrow::Status::Invalid("rows differ");
+    return rows == which && births.size() == 9 ? arrow::Status::OK()
+                                               : arrow::Status::Invalid("rows differ");
   }
 
   SegmentFixture fixture_;
@@ -72,7 +77,8 @@ class DamageTest : public ::testing::Test {
 };
 
 bool IsReported(const arrow::Status& status) {
-  return GetErrorCode(status) == ErrorCode::kDamaged || GetErrorCode(status) == ErrorCode::kFormatVersion;
+  return GetErrorCode(status) == ErrorCode::kDamaged ||
+         GetErrorCode(status) == ErrorCode::kFormatVersion;
 }
 
 TEST_F(DamageTest, FlippedBitsAreNeverSilent) {
@@ -102,7 +108,8 @@ TEST_F(DamageTest, FlippedBitsAreNeverSilent) {
   SEGMENT_ASSERT_OK(ReadEverything(fixture_.Open(meta_).get()));
 }
 
-// The control: without checksums a flip in a value goes unnoticed, so the test above does see something.
+// The control: without checksums a flip in a value goes unnoticed, so the test above does see
+// something.
 TEST_F(DamageTest, WithoutChecksumsFlipsAreSilent) {
   std::string file = Content(kArrowFile);
   const int32_t value = 3 * 1001;  // column v of row 1001
@@ -118,7 +125,8 @@ TEST_F(DamageTest, WithoutChecksumsFlipsAreSilent) {
 
 TEST_F(DamageTest, OnlyWhatIsReadIsVerified) {
   // Columns of a large unit lie in blocks of their own, but for the ends.
-  SegmentFixture large(arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::int64())}));
+  SegmentFixture large(
+      arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::int64())}));
   const auto batch = large.Batch({Int64s(kUnitRows, [](int64_t i) { return i; }),
                                   Int64s(kUnitRows, [](int64_t i) { return -1 - i; })});
   const auto meta = large.Write({batch}).ValueOrDie();
@@ -131,8 +139,9 @@ TEST_F(DamageTest, OnlyWhatIsReadIsVerified) {
   auto segment = large.Open(meta);
   EXPECT_TRUE(segment->Column(0, 0).ValueOrDie()->Equals(batch->column(0)));
   const size_t block = at / kChecksumBlock * kChecksumBlock;
-  ExpectStatus(segment->Column(0, 1).status(), ErrorCode::kDamaged,
-               std::string(kArrowFile) + ": block of 65536 bytes at offset " + std::to_string(block));
+  ExpectStatus(
+      segment->Column(0, 1).status(), ErrorCode::kDamaged,
+      std::string(kArrowFile) + ": block of 65536 bytes at offset " + std::to_string(block));
   EXPECT_TRUE(segment->Column(0, 0).ok());
   EXPECT_TRUE(segment->Zone(0, 1).ok());
   ExpectStatus(segment->VerifyAll(), ErrorCode::kDamaged, "restore the file from a backup");
@@ -151,15 +160,18 @@ TEST_F(DamageTest, VerifyAllSeesDamageBehindVerifiedBlocks) {
 TEST_F(DamageTest, CutAndMissingFiles) {
   for (const std::string path : {kArrowFile, kIndexFile}) {
     const std::string original = Content(path);
-    for (size_t size : {size_t{0}, size_t{7}, size_t{80}, original.size() / 2, original.size() - 1}) {
+    for (size_t size :
+         {size_t{0}, size_t{7}, size_t{80}, original.size() / 2, original.size() - 1}) {
       Overwrite(fixture_.env.get(), path, original.substr(0, size));
       ExpectStatus(ReadEverything(fixture_.Open(meta_).get()), ErrorCode::kDamaged,
-                   path + ": has " + std::to_string(size) + " bytes where " + std::to_string(original.size()));
+                   path + ": has " + std::to_string(size) + " bytes where " +
+                       std::to_string(original.size()));
     }
     Overwrite(fixture_.env.get(), path, original + "x");
     ExpectStatus(ReadEverything(fixture_.Open(meta_).get()), ErrorCode::kDamaged, path);
     SEGMENT_ASSERT_OK(fixture_.env->RemoveFile(path));
-    ExpectStatus(ReadEverything(fixture_.Open(meta_).get()), ErrorCode::kDamaged, path + ": is missing");
+    ExpectStatus(ReadEverything(fixture_.Open(meta_).get()), ErrorCode::kDamaged,
+                 path + ": is missing");
     Overwrite(fixture_.env.get(), path, original);
   }
   SEGMENT_ASSERT_OK(ReadEverything(fixture_.Open(meta_).get()));
@@ -173,7 +185,8 @@ TEST_F(DamageTest, FilesOfAnotherSegment) {
   SegmentMeta meta = meta_;
   meta.index_bytes = other.index_bytes;
   Overwrite(fixture_.env.get(), kIndexFile, Content("db/00000032.idx"));
-  ExpectStatus(fixture_.Open(meta)->Column(0, 0).status(), ErrorCode::kDamaged, "is the index of segment 32 of table 7");
+  ExpectStatus(fixture_.Open(meta)->Column(0, 0).status(), ErrorCode::kDamaged,
+               "is the index of segment 32 of table 7");
   Overwrite(fixture_.env.get(), kIndexFile, index);
   auto foreign = Segment::Open(fixture_.env.get(), "db", DatabaseId{9}, meta_, fixture_.table);
   ExpectStatus(foreign->Column(0, 0).status(), ErrorCode::kDamaged, "another database");
@@ -195,9 +208,11 @@ TEST_F(DamageTest, FilesOfAnotherSegment) {
 }
 
 TEST_F(DamageTest, AnotherSchemaThanTheFilesIsReported) {
-  const auto wrong = MakeTableSchema(arrow::schema({arrow::field("k", arrow::int64(), false)}), {0}).ValueOrDie();
+  const auto wrong =
+      MakeTableSchema(arrow::schema({arrow::field("k", arrow::int64(), false)}), {0}).ValueOrDie();
   auto segment = Segment::Open(fixture_.env.get(), "db", kTestDatabase, meta_, wrong);
-  ExpectStatus(segment->Column(0, 0).status(), ErrorCode::kDamaged, "3 columns where the table has 1");
+  ExpectStatus(segment->Column(0, 0).status(), ErrorCode::kDamaged,
+               "3 columns where the table has 1");
   auto fields = DamageSchema()->fields();
   fields[1] = fields[1]->WithType(arrow::list(arrow::int32()));
   const auto typed = MakeTableSchema(arrow::schema(fields), {0}).ValueOrDie();
@@ -225,15 +240,18 @@ TEST_F(DamageTest, UnknownSectionsAreSkippedOrRefused) {
   for (const uint32_t kind : {6u, 127u, 128u, 255u, 256u}) {
     const std::vector<IndexSectionBytes> sections = {
         {1, ""}, {2, ""}, {3, std::string(8, '\0')}, {kind, "something new"}};
-    SEGMENT_ASSERT_OK(WriteIndexSections(fixture_.env.get(), "db/00000040.idx", kTestDatabase, sections, &meta));
-    auto index = SegmentIndex::Open(fixture_.env.get(), "db/00000040.idx", kTestDatabase, meta, true);
+    SEGMENT_ASSERT_OK(
+        WriteIndexSections(fixture_.env.get(), "db/00000040.idx", kTestDatabase, sections, &meta));
+    auto index =
+        SegmentIndex::Open(fixture_.env.get(), "db/00000040.idx", kTestDatabase, meta, true);
     if (kind >= kFirstSkippableSection && kind <= kLastSkippableSection) {
       SEGMENT_ASSERT_OK(index.status());
       SEGMENT_ASSERT_OK((*index)->VerifyAllBlocks());
       EXPECT_FALSE((*index)->has_keys());
       EXPECT_TRUE((*index)->Batches().ok());
     } else {
-      ExpectStatus(index.status(), ErrorCode::kFormatVersion, "section of kind " + std::to_string(kind));
+      ExpectStatus(index.status(), ErrorCode::kFormatVersion,
+                   "section of kind " + std::to_string(kind));
     }
   }
 }
@@ -242,10 +260,11 @@ TEST_F(DamageTest, ANewerVersionIsNotCalledDamage) {
   std::string index = Content(kIndexFile);
   index[8] = 2;
   Overwrite(fixture_.env.get(), kIndexFile, index);
-  ExpectStatus(fixture_.Open(meta_)->Column(0, 0).status(), ErrorCode::kFormatVersion, "segment index version 2");
+  ExpectStatus(fixture_.Open(meta_)->Column(0, 0).status(), ErrorCode::kFormatVersion,
+               "segment index version 2");
 }
 
-// --- Writing on a disk that fails ----------------------------------------------------------------------------------
+// --- Writing on a disk that fails ----------------------------------------------------------------
 
 class FaultTest : public ::testing::Test {
  protected:
@@ -260,8 +279,9 @@ class FaultTest : public ::testing::Test {
          Strings(kRows, [](int64_t i) { return "string " + std::to_string(i); }), Int32s(kRows)});
   }
   arrow::Result<SegmentMeta> Write() {
-    ARROW_ASSIGN_OR_RAISE(auto writer, SegmentWriter::Create(env_.get(), "/db", "/tmp", kTestDatabase, SegmentId(31),
-                                                             TableId(7), table_));
+    ARROW_ASSIGN_OR_RAISE(
+        auto writer, SegmentWriter::Create(env_.get(), "/db", "/tmp", kTestDatabase, SegmentId(31),
+                                           TableId(7), table_));
     const CommitNumber birth(5);
     ARROW_RETURN_NOT_OK(writer->Append(*batch_, {&birth, 1}));
     return writer->Finish();
@@ -275,7 +295,8 @@ class FaultTest : public ::testing::Test {
 TEST_F(FaultTest, AFailedWriteLeavesNothingBehind) {
   using io::FaultKind;
   int states = 0;
-  for (const FaultKind kind : {FaultKind::kIoError, FaultKind::kShortWrite, FaultKind::kNoSpace, FaultKind::kSyncError}) {
+  for (const FaultKind kind :
+       {FaultKind::kIoError, FaultKind::kShortWrite, FaultKind::kNoSpace, FaultKind::kSyncError}) {
     for (uint64_t nth = 1;; ++nth) {
       env_->FailAt(env_->operations() + nth, kind, false);
       auto meta = Write();
@@ -294,7 +315,8 @@ TEST_F(FaultTest, AFailedWriteLeavesNothingBehind) {
         SEGMENT_ASSERT_OK(env_->RemoveFile("/db/00000031.idx"));
         continue;
       }
-      EXPECT_EQ(GetErrorCode(meta.status()), kind == FaultKind::kNoSpace ? ErrorCode::kNoSpace : ErrorCode::kIo)
+      EXPECT_EQ(GetErrorCode(meta.status()),
+                kind == FaultKind::kNoSpace ? ErrorCode::kNoSpace : ErrorCode::kIo)
           << meta.status().ToString();
       EXPECT_TRUE(env_->List("/db").ValueOrDie().empty());
       EXPECT_TRUE(env_->List("/tmp").ValueOrDie().empty());
@@ -304,7 +326,8 @@ TEST_F(FaultTest, AFailedWriteLeavesNothingBehind) {
 }
 
 TEST_F(FaultTest, AFinishedSegmentSurvivesPowerLoss) {
-  for (const io::CrashMode mode : {io::CrashMode::kLoseAll, io::CrashMode::kPrefix, io::CrashMode::kRandom}) {
+  for (const io::CrashMode mode :
+       {io::CrashMode::kLoseAll, io::CrashMode::kPrefix, io::CrashMode::kRandom}) {
     auto meta = Write();
     SEGMENT_ASSERT_OK(meta.status());
     SEGMENT_ASSERT_OK(env_->SyncDir("/db"));

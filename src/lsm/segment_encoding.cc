@@ -43,8 +43,10 @@ bool NeedsRewrite(const arrow::DataType& type) {
   return false;
 }
 
-// A nested type with other children. Types whose children cannot differ from themselves are returned as they are.
-std::shared_ptr<arrow::DataType> WithChildren(const std::shared_ptr<arrow::DataType>& type, arrow::FieldVector fields) {
+// A nested type with other children. Types whose children cannot differ from themselves are
+// returned as they are.
+std::shared_ptr<arrow::DataType> WithChildren(const std::shared_ptr<arrow::DataType>& type,
+                                              arrow::FieldVector fields) {
   switch (type->id()) {
     case arrow::Type::LIST:
       return arrow::list(fields[0]);
@@ -55,15 +57,19 @@ std::shared_ptr<arrow::DataType> WithChildren(const std::shared_ptr<arrow::DataT
     case arrow::Type::LARGE_LIST_VIEW:
       return arrow::large_list_view(fields[0]);
     case arrow::Type::FIXED_SIZE_LIST:
-      return arrow::fixed_size_list(fields[0], checked_cast<const arrow::FixedSizeListType&>(*type).list_size());
+      return arrow::fixed_size_list(
+          fields[0], checked_cast<const arrow::FixedSizeListType&>(*type).list_size());
     case arrow::Type::STRUCT:
-      return arrow::struct_(std::move(fields));
+      return arrow::struct_(fields);
     case arrow::Type::MAP:
-      return std::make_shared<arrow::MapType>(fields[0], checked_cast<const arrow::MapType&>(*type).keys_sorted());
+      return std::make_shared<arrow::MapType>(
+          fields[0], checked_cast<const arrow::MapType&>(*type).keys_sorted());
     case arrow::Type::SPARSE_UNION:
-      return arrow::sparse_union(std::move(fields), checked_cast<const arrow::UnionType&>(*type).type_codes());
+      return arrow::sparse_union(std::move(fields),
+                                 checked_cast<const arrow::UnionType&>(*type).type_codes());
     case arrow::Type::DENSE_UNION:
-      return arrow::dense_union(std::move(fields), checked_cast<const arrow::UnionType&>(*type).type_codes());
+      return arrow::dense_union(std::move(fields),
+                                checked_cast<const arrow::UnionType&>(*type).type_codes());
     case arrow::Type::RUN_END_ENCODED:
       return arrow::run_end_encoded(fields[0]->type(), fields[1]->type());
     default:
@@ -71,13 +77,15 @@ std::shared_ptr<arrow::DataType> WithChildren(const std::shared_ptr<arrow::DataT
   }
 }
 
-// Copies the long values of a view array one after the other into fresh buffers, as few as 31-bit offsets allow.
+// Copies the long values of a view array one after the other into fresh buffers, as few as 31-bit
+// offsets allow.
 class ViewGatherer {
  public:
   arrow::Result<ArrayDataPtr> Gather(const arrow::ArrayData& data) {
     using View = arrow::BinaryViewType::c_type;
     const auto* views = data.GetValues<View>(1);
-    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(data.length * static_cast<int64_t>(sizeof(View))));
+    ARROW_ASSIGN_OR_RAISE(auto buffer,
+                          arrow::AllocateBuffer(data.length * static_cast<int64_t>(sizeof(View))));
     auto* out = reinterpret_cast<View*>(buffer->mutable_data());
     for (int64_t i = 0; i < data.length; ++i) {
       // What stands under a null is not looked at: it may point anywhere.
@@ -91,8 +99,9 @@ class ViewGatherer {
     ARROW_RETURN_NOT_OK(Rotate());
     std::shared_ptr<arrow::Buffer> validity;
     if (data.GetNullCount() != 0) {
-      ARROW_ASSIGN_OR_RAISE(validity, arrow::internal::CopyBitmap(arrow::default_memory_pool(),
-                                                                  data.buffers[0]->data(), data.offset, data.length));
+      ARROW_ASSIGN_OR_RAISE(
+          validity, arrow::internal::CopyBitmap(arrow::default_memory_pool(),
+                                                data.buffers[0]->data(), data.offset, data.length));
     }
     std::vector<std::shared_ptr<arrow::Buffer>> buffers{std::move(validity), std::move(buffer)};
     buffers.insert(buffers.end(), finished_.begin(), finished_.end());
@@ -102,7 +111,8 @@ class ViewGatherer {
  private:
   arrow::Status Move(const arrow::ArrayData& data, arrow::BinaryViewType::c_type* view) {
     const int32_t size = view->ref.size;
-    if (current_.length() > std::numeric_limits<int32_t>::max() - size) ARROW_RETURN_NOT_OK(Rotate());
+    if (current_.length() > std::numeric_limits<int32_t>::max() - size)
+      ARROW_RETURN_NOT_OK(Rotate());
     const uint8_t* from = data.buffers[2 + view->ref.buffer_index]->data() + view->ref.offset;
     view->ref.buffer_index = static_cast<int32_t>(finished_.size());
     view->ref.offset = static_cast<int32_t>(current_.length());
@@ -127,9 +137,10 @@ arrow::Result<ArrayDataPtr> DecodeDictionary(const arrow::ArrayData& data) {
   indices->type = type.index_type();
   indices->dictionary = nullptr;
   auto context = SingleThreaded();
-  ARROW_ASSIGN_OR_RAISE(arrow::Datum values, arrow::compute::Take(arrow::Datum(data.dictionary), arrow::Datum(indices),
-                                                                  arrow::compute::TakeOptions::NoBoundsCheck(),
-                                                                  &context));
+  ARROW_ASSIGN_OR_RAISE(
+      arrow::Datum values,
+      arrow::compute::Take(arrow::Datum(data.dictionary), arrow::Datum(indices),
+                           arrow::compute::TakeOptions::NoBoundsCheck(), &context));
   return Rewrite(values.array());
 }
 
@@ -154,8 +165,8 @@ arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data) {
   return result;
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(const std::shared_ptr<arrow::Array>& stored,
-                                                              const std::shared_ptr<arrow::DataType>& logical) {
+arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(
+    const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical) {
   const auto& type = checked_cast<const arrow::DictionaryType&>(*logical);
   ARROW_ASSIGN_OR_RAISE(auto values, FromStorage(stored, type.value_type()));
   auto context = SingleThreaded();
@@ -167,10 +178,10 @@ arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(const std::shared_
   auto indices = arrow::compute::Cast(*dictionary.indices(), type.index_type(),
                                       arrow::compute::CastOptions::Safe(), &context);
   if (!indices.ok()) {
-    return MakeError(ErrorCode::kNotSupported, std::to_string(dictionary.dictionary()->length()) +
-                                                   " distinct values do not fit the dictionary type " +
-                                                   logical->ToString() + "; cast the column to " +
-                                                   type.value_type()->ToString());
+    return MakeError(ErrorCode::kNotSupported,
+                     std::to_string(dictionary.dictionary()->length()) +
+                         " distinct values do not fit the dictionary type " + logical->ToString() +
+                         "; cast the column to " + type.value_type()->ToString());
   }
   return arrow::DictionaryArray::FromArrays(logical, *indices, dictionary.dictionary());
 }
@@ -188,18 +199,19 @@ std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataTy
     return stored->Equals(storage) ? logical : stored;
   }
   arrow::FieldVector fields;
-  for (const auto& field : logical->fields()) fields.push_back(field->WithType(StorageType(field->type())));
+  for (const auto& field : logical->fields())
+    fields.push_back(field->WithType(StorageType(field->type())));
   return WithChildren(logical, std::move(fields));
 }
 
 arrow::Result<std::shared_ptr<arrow::Array>> ToStorage(const std::shared_ptr<arrow::Array>& array) {
   if (!NeedsRewrite(*array->type())) return array;
   ARROW_ASSIGN_OR_RAISE(auto data, Rewrite(array->data()));
-  return arrow::MakeArray(std::move(data));
+  return arrow::MakeArray(data);
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(const std::shared_ptr<arrow::Array>& stored,
-                                                         const std::shared_ptr<arrow::DataType>& logical) {
+arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
+    const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical) {
   if (stored->type()->Equals(logical)) return stored;
   if (logical->id() == arrow::Type::DICTIONARY) return EncodeDictionary(stored, logical);
   if (logical->id() == arrow::Type::EXTENSION) {
@@ -208,8 +220,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(const std::shared_ptr<a
     return arrow::ExtensionType::WrapArray(logical, storage);
   }
   auto context = SingleThreaded();
-  ARROW_ASSIGN_OR_RAISE(arrow::Datum cast,
-                        arrow::compute::Cast(stored, logical, arrow::compute::CastOptions::Safe(), &context));
+  ARROW_ASSIGN_OR_RAISE(
+      arrow::Datum cast,
+      arrow::compute::Cast(stored, logical, arrow::compute::CastOptions::Safe(), &context));
   return cast.make_array();
 }
 

@@ -1,9 +1,10 @@
 // The one place that says how a column of a logical type is stored in a segment file, and back.
 //
-// Today every type is stored as it is, but for one: dictionary-encoded columns, at any depth, are stored as their
-// values, because the batches of an IPC file share one dictionary and a segment's batches arrive one by one. A
-// reader takes the stored type from the file's own schema, so that later builds may choose narrower integers or
-// dictionaries per column: what is stored under a type that casts losslessly to the logical one is read by this build.
+// Today every type is stored as it is, but for one: dictionary-encoded columns, at any depth, are
+// stored as their values, because the batches of an IPC file share one dictionary and a segment's
+// batches arrive one by one. A reader takes the stored type from the file's own schema, so that
+// later builds may choose narrower integers or dictionaries per column: what is stored under a type
+// that casts losslessly to the logical one is read by this build.
 #pragma once
 
 #include <memory>
@@ -17,13 +18,14 @@ namespace pyralog::lsm {
 // The type under which a column of `logical` type is written.
 std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataType>& logical);
 
-// `array` (of a logical type) as it is written: in its StorageType, and with the data of string and binary views
-// gathered into one buffer, of which a slice would otherwise write all. Zero-copy where neither applies.
+// `array` (of a logical type) as it is written: in its StorageType, and with the data of string and
+// binary views gathered into one buffer, of which a slice would otherwise write all. Zero-copy
+// where neither applies.
 arrow::Result<std::shared_ptr<arrow::Array>> ToStorage(const std::shared_ptr<arrow::Array>& array);
 
-// A stored array as the logical type: itself when the types are equal, else a lossless cast. kNotSupported when a
-// dictionary's index type has no room for the distinct values of the array.
-arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(const std::shared_ptr<arrow::Array>& stored,
-                                                         const std::shared_ptr<arrow::DataType>& logical);
+// A stored array as the logical type: itself when the types are equal, else a lossless cast.
+// kNotSupported when a dictionary's index type has no room for the distinct values of the array.
+arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
+    const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical);
 
 }  // namespace pyralog::lsm

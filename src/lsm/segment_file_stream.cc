@@ -8,7 +8,8 @@
 
 namespace pyralog::lsm {
 
-arrow::Result<std::unique_ptr<CheckedFileStream>> CheckedFileStream::Create(io::Env* env, const std::string& path) {
+arrow::Result<std::unique_ptr<CheckedFileStream>> CheckedFileStream::Create(
+    io::Env* env, const std::string& path) {
   ARROW_ASSIGN_OR_RAISE(auto file, env->Open(path, io::OpenMode::kCreate));
   ARROW_RETURN_NOT_OK(file->Truncate(0));  // an interrupted earlier try may have left bytes
   return std::make_unique<CheckedFileStream>(std::move(file));

@@ -17,7 +17,8 @@ namespace pyralog::lsm {
 class CheckedFileStream final : public arrow::io::OutputStream {
  public:
   // Creates or empties the file.
-  static arrow::Result<std::unique_ptr<CheckedFileStream>> Create(io::Env* env, const std::string& path);
+  static arrow::Result<std::unique_ptr<CheckedFileStream>> Create(io::Env* env,
+                                                                  const std::string& path);
   explicit CheckedFileStream(std::unique_ptr<io::File> file);
 
   using arrow::io::OutputStream::Write;

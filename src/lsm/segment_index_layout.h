@@ -16,7 +16,9 @@ constexpr uint64_t RoundUpToSection(uint64_t bytes) {
   return (bytes + kIndexSectionAlignment - 1) / kIndexSectionAlignment * kIndexSectionAlignment;
 }
 // Where the header's XXH3 stands.
-constexpr size_t IndexCheckOffset(size_t sections) { return kIndexHeaderBytes + sections * kIndexEntryBytes; }
+constexpr size_t IndexCheckOffset(size_t sections) {
+  return kIndexHeaderBytes + sections * kIndexEntryBytes;
+}
 // Where the first section stands.
 constexpr uint64_t IndexSectionsBegin(size_t sections) {
   return RoundUpToSection(IndexCheckOffset(sections) + sizeof(uint64_t));

@@ -69,7 +69,8 @@ std::string IndexHeader(const DatabaseId& database, const std::vector<IndexSecti
 }  // namespace
 
 arrow::Status WriteIndexSections(io::Env* env, const std::string& path, const DatabaseId& database,
-                                 const std::vector<IndexSectionBytes>& sections, SegmentMeta* meta) {
+                                 const std::vector<IndexSectionBytes>& sections,
+                                 SegmentMeta* meta) {
   uint64_t table = IndexSectionsBegin(sections.size());
   for (const auto& section : sections) table += RoundUpToSection(section.bytes.size());
   const std::string header = IndexHeader(database, sections, *meta, table);
@@ -80,7 +81,8 @@ arrow::Status WriteIndexSections(io::Env* env, const std::string& path, const Da
   ARROW_RETURN_NOT_OK(stream->PadTo(IndexSectionsBegin(sections.size())));
   for (const IndexSectionBytes& section : sections) {
     const uint64_t end = stream->position() + RoundUpToSection(section.bytes.size());
-    ARROW_RETURN_NOT_OK(stream->Write(section.bytes.data(), static_cast<int64_t>(section.bytes.size())));
+    ARROW_RETURN_NOT_OK(
+        stream->Write(section.bytes.data(), static_cast<int64_t>(section.bytes.size())));
     ARROW_RETURN_NOT_OK(stream->PadTo(end));
   }
   std::string checks = SectionOf(stream->Checks());
@@ -93,13 +95,15 @@ arrow::Status WriteIndexSections(io::Env* env, const std::string& path, const Da
 
 arrow::Status WriteSegmentIndex(io::Env* env, const std::string& path, const DatabaseId& database,
                                 SegmentIndexContent content, SegmentMeta* meta) {
-  static_assert(sizeof(MessagePlace) == 24 && sizeof(BirthRun) == 16, "written as they stand in memory");
+  static_assert(sizeof(MessagePlace) == 24 && sizeof(BirthRun) == 16,
+                "written as they stand in memory");
   const auto kind = [](IndexSection section) { return static_cast<uint32_t>(section); };
   std::vector<IndexSectionBytes> sections;
   sections.push_back({kind(IndexSection::kBatches), SectionOf(content.batches)});
   sections.push_back({kind(IndexSection::kChecks), SectionOf(content.checks)});
   sections.push_back({kind(IndexSection::kZones), ZonesSection(content.zones)});
-  if (!content.births.empty()) sections.push_back({kind(IndexSection::kBirths), SectionOf(content.births)});
+  if (!content.births.empty())
+    sections.push_back({kind(IndexSection::kBirths), SectionOf(content.births)});
   if (content.keys) sections.push_back({kind(IndexSection::kKeys), std::move(*content.keys)});
   return WriteIndexSections(env, path, database, sections, meta);
 }

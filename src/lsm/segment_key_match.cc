@@ -12,41 +12,47 @@
 namespace pyralog::lsm {
 namespace {
 
-const arrow::DataType& WithoutExtension(const arrow::DataType& type) {
-  if (type.id() != arrow::Type::EXTENSION) return type;
+// The storage of an extension type, however deep; other types as they are.
+const arrow::DataType* WithoutExtension(const arrow::DataType* type) {
+  if (type->id() != arrow::Type::EXTENSION) return type;
   return WithoutExtension(
-      *arrow::internal::checked_cast<const arrow::ExtensionType&>(type).storage_type());
+      arrow::internal::checked_cast<const arrow::ExtensionType&>(*type).storage_type().get());
 }
 
 uint64_t LoadOffset(const uint8_t* offsets, int32_t width, int64_t index) {
-  return width == 4 ? LoadLittle<uint32_t>(offsets + index * 4) : LoadLittle<uint64_t>(offsets + index * 8);
+  return width == 4 ? LoadLittle<uint32_t>(offsets + index * 4)
+                    : LoadLittle<uint64_t>(offsets + index * 8);
 }
 
 template <class T>
-bool IsEncoded(const char* key, const uint8_t* value, bool is_signed) {
+bool BeginsWith(std::string_view key, const uint8_t* value, bool is_signed) {
   T encoded = LoadLittle<T>(value);
   if (is_signed) encoded = static_cast<T>(encoded ^ (T{1} << (8 * sizeof(T) - 1)));
   if constexpr (sizeof(T) == 2) encoded = __builtin_bswap16(encoded);
   if constexpr (sizeof(T) == 4) encoded = __builtin_bswap32(encoded);
   if constexpr (sizeof(T) == 8) encoded = __builtin_bswap64(encoded);
-  return LoadLittle<T>(key) == encoded;
+  T wanted;
+  std::memcpy(&wanted, key.data(), sizeof(T));
+  return wanted == encoded;
 }
 
-// Whether `key` is the integer of `width` bytes at `value`: most significant byte first, sign flipped.
-bool IsEncodedInteger(const char* key, const uint8_t* value, int32_t width, bool is_signed) {
+// Whether `key`, of at least `width` bytes, begins with the integer of `width` bytes at `value`:
+// most significant byte first, sign flipped.
+bool BeginsWithInteger(std::string_view key, const uint8_t* value, int32_t width, bool is_signed) {
   switch (width) {
     case 1:
-      return IsEncoded<uint8_t>(key, value, is_signed);
+      return BeginsWith<uint8_t>(key, value, is_signed);
     case 2:
-      return IsEncoded<uint16_t>(key, value, is_signed);
+      return BeginsWith<uint16_t>(key, value, is_signed);
     case 4:
-      return IsEncoded<uint32_t>(key, value, is_signed);
+      return BeginsWith<uint32_t>(key, value, is_signed);
     default:
-      return IsEncoded<uint64_t>(key, value, is_signed);
+      return BeginsWith<uint64_t>(key, value, is_signed);
   }
 }
 
-// Cuts the encoding of `value` (0x00 as 0x00 0xFF, then 0x00 0x00) off the front of `key`; false when it is another.
+// Cuts the encoding of `value` (0x00 as 0x00 0xFF, then 0x00 0x00) off the front of `key`; false
+// when it is another.
 bool CutBytes(std::string_view value, std::string_view* key) {
   while (true) {
     const size_t zero = std::min(value.find('\0'), value.size());
@@ -104,30 +110,36 @@ bool StoredKeys::Supports(const TableSchema& schema, const arrow::Schema& stored
   for (int position : schema.key) {
     const auto& type = *stored.field(position)->type();
     Kind kind;
-    if (!type.Equals(schema.arrow->field(position)->type()) || !KindOf(WithoutExtension(type), &kind)) return false;
+    if (!type.Equals(schema.arrow->field(position)->type()) ||
+        !KindOf(*WithoutExtension(&type), &kind)) {
+      return false;
+    }
   }
   return true;
 }
 
-arrow::Result<StoredKeys> StoredKeys::Make(const TableSchema& schema, const arrow::RecordBatch& batch,
-                                           BlockVerifier* blocks) {
+arrow::Result<StoredKeys> StoredKeys::Make(const TableSchema& schema,
+                                           const arrow::RecordBatch& batch, BlockVerifier* blocks) {
   StoredKeys keys(blocks);
   for (int position : schema.key) {
     const arrow::ArrayData& data = *batch.column_data(position);
-    const auto& type = WithoutExtension(*data.type);
+    const auto& type = *WithoutExtension(data.type.get());
     Column column{};
     KindOf(type, &column.kind);
     const bool referring = column.kind == Kind::kBytes32 || column.kind == Kind::kBytes64;
     column.width = column.kind == Kind::kBool ? 0
                    : referring                ? (column.kind == Kind::kBytes32 ? 4 : 8)
                                               : type.byte_width();
-    const int64_t needed = column.kind == Kind::kBool ? arrow::bit_util::BytesForBits(data.length)
-                                                      : (data.length + (referring ? 1 : 0)) * column.width;
-    const bool sound = data.offset == 0 && data.buffers.size() == (referring ? 3 : 2) && data.buffers[1] != nullptr &&
-                       data.buffers[1]->size() >= needed && (!referring || data.buffers[2] != nullptr);
+    const int64_t needed = column.kind == Kind::kBool
+                               ? arrow::bit_util::BytesForBits(data.length)
+                               : (data.length + (referring ? 1 : 0)) * column.width;
+    const bool sound = data.offset == 0 && data.buffers.size() == (referring ? 3 : 2) &&
+                       data.buffers[1] != nullptr && data.buffers[1]->size() >= needed &&
+                       (!referring || data.buffers[2] != nullptr);
     if (!sound) {
-      return SegmentFileDamaged(blocks->path(), "key column '" + schema.arrow->field(position)->name() +
-                                                    "' is shorter than its batch");
+      return SegmentFileDamaged(
+          blocks->path(),
+          "key column '" + schema.arrow->field(position)->name() + "' is shorter than its batch");
     }
     column.fixed = data.buffers[1]->data();
     if (referring) {
@@ -149,43 +161,50 @@ arrow::Status StoredKeys::Match(int64_t row, std::string_view key, bool* equal) 
   return arrow::Status::OK();
 }
 
-arrow::Status StoredKeys::MatchColumn(const Column& column, int64_t row, std::string_view* key, bool* equal) const {
-  if (column.kind == Kind::kBytes32 || column.kind == Kind::kBytes64) return MatchBytes(column, row, key, equal);
+arrow::Status StoredKeys::MatchColumn(const Column& column, int64_t row, std::string_view* key,
+                                      bool* equal) const {
+  if (column.kind == Kind::kBytes32 || column.kind == Kind::kBytes64)
+    return MatchBytes(column, row, key, equal);
   const size_t encoded = column.kind == Kind::kBool ? 1 : static_cast<size_t>(column.width);
   *equal = key->size() >= encoded;
   if (!*equal) return arrow::Status::OK();
-  const uint8_t* value = column.kind == Kind::kBool ? column.fixed + row / 8 : column.fixed + row * column.width;
+  const uint8_t* value =
+      column.kind == Kind::kBool ? column.fixed + row / 8 : column.fixed + row * column.width;
   ARROW_RETURN_NOT_OK(blocks_->Ensure(OffsetInFile(value), encoded));
   if (column.kind == Kind::kBool) {
     *equal = (*key)[0] == (arrow::bit_util::GetBit(column.fixed, row) ? 1 : 0);
   } else if (column.kind == Kind::kFixedBytes) {
-    *equal = std::memcmp(value, key->data(), encoded) == 0;
+    *equal = key->starts_with(std::string_view(reinterpret_cast<const char*>(value), encoded));
   } else {
-    *equal = IsEncodedInteger(key->data(), value, column.width, column.kind == Kind::kSigned);
+    *equal = BeginsWithInteger(*key, value, column.width, column.kind == Kind::kSigned);
   }
   key->remove_prefix(encoded);
   return arrow::Status::OK();
 }
 
-arrow::Status StoredKeys::MatchBytes(const Column& column, int64_t row, std::string_view* key, bool* equal) const {
+arrow::Status StoredKeys::MatchBytes(const Column& column, int64_t row, std::string_view* key,
+                                     bool* equal) const {
   const auto width = static_cast<uint64_t>(column.width);
   ARROW_RETURN_NOT_OK(blocks_->Ensure(OffsetInFile(column.fixed + row * column.width), 2 * width));
   const uint64_t begin = LoadOffset(column.fixed, column.width, row);
   const uint64_t end = LoadOffset(column.fixed, column.width, row + 1);
   if (begin > end || end > column.bytes_size) {
-    return SegmentFileDamaged(blocks_->path(), "value offsets at offset " +
-                                                   std::to_string(OffsetInFile(column.fixed + row * column.width)) +
-                                                   " lie outside the column");
+    return SegmentFileDamaged(blocks_->path(),
+                              "value offsets at offset " +
+                                  std::to_string(OffsetInFile(column.fixed + row * column.width)) +
+                                  " lie outside the column");
   }
   // An empty buffer need not stand in the file.
-  if (end > begin) ARROW_RETURN_NOT_OK(blocks_->Ensure(OffsetInFile(column.bytes) + begin, end - begin));
+  if (end > begin)
+    ARROW_RETURN_NOT_OK(blocks_->Ensure(OffsetInFile(column.bytes) + begin, end - begin));
   *equal = CutBytes({reinterpret_cast<const char*>(column.bytes) + begin, end - begin}, key);
   return arrow::Status::OK();
 }
 
 void StoredKeys::PrefetchFixed(int64_t row) const {
   for (const Column& column : columns_) {
-    __builtin_prefetch(column.kind == Kind::kBool ? column.fixed + row / 8 : column.fixed + row * column.width);
+    __builtin_prefetch(column.kind == Kind::kBool ? column.fixed + row / 8
+                                                  : column.fixed + row * column.width);
   }
 }
 

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "arrow/extension_type.h"
-#include "arrow/ipc/reader.h"
 #include "arrow/io/memory.h"
+#include "arrow/ipc/reader.h"
 #include "arrow/util/decimal.h"
 #include "lsm/segment_arrow_file.h"
 #include "lsm/segment_encoding.h"
@@ -55,7 +55,8 @@ std::vector<std::shared_ptr<arrow::Array>> SeedsOfAllTypes() {
       Seed<TimestampBuilder>(timestamp(TimeUnit::MICRO, "UTC"), 1, -1),
       Seed<Time64Builder>(time64(TimeUnit::NANO), 1, 5),
       Seed<DurationBuilder>(duration(TimeUnit::SECOND), 1, 5),
-      Seed<MonthDayNanoIntervalBuilder>(month_day_nano_interval(), MonthDayNanoIntervalType::MonthDayNanos{1, 2, 3}),
+      Seed<MonthDayNanoIntervalBuilder>(month_day_nano_interval(),
+                                        MonthDayNanoIntervalType::MonthDayNanos{1, 2, 3}),
       Seed<Decimal128Builder>(decimal128(38, 2), Decimal128(-5), Decimal128(7)),
       Seed<Decimal256Builder>(decimal256(70, 2), Decimal256(-5)),
       Seed<Decimal32Builder>(decimal32(5, 2), Decimal32(-5)),
@@ -68,17 +69,24 @@ std::vector<std::shared_ptr<arrow::Array>> SeedsOfAllTypes() {
       Seed<BinaryViewBuilder>(binary_view(), "another string that is longer than twelve", "x"),
   };
   const size_t flat = seeds.size();
-  const auto strings = Strings(4, [](int64_t i) { return "a nested string that is quite long " + std::to_string(i); });
+  const auto strings = Strings(
+      4, [](int64_t i) { return "a nested string that is quite long " + std::to_string(i); });
   const auto offsets = Seed<Int32Builder>(int32(), 0, 1, 1, 4)->Slice(0, 4);
   seeds.push_back(ListArray::FromArrays(*offsets, *strings).ValueOrDie());
   const auto views = seeds[flat - 2];
-  seeds.push_back(StructArray::Make({views, seeds[11]->Slice(0, views->length())}, std::vector<std::string>{"view", "number"}).ValueOrDie());
-  seeds.push_back(FixedSizeListArray::FromArrays(Int64s(8, [](int64_t i) { return i; }), 2).ValueOrDie());
-  seeds.push_back(MapArray::FromArrays(offsets, strings, Int64s(4, [](int64_t i) { return i; })).ValueOrDie());
+  seeds.push_back(StructArray::Make({views, seeds[11]->Slice(0, views->length())},
+                                    std::vector<std::string>{"view", "number"})
+                      .ValueOrDie());
+  seeds.push_back(
+      FixedSizeListArray::FromArrays(Int64s(8, [](int64_t i) { return i; }), 2).ValueOrDie());
+  seeds.push_back(
+      MapArray::FromArrays(offsets, strings, Int64s(4, [](int64_t i) { return i; })).ValueOrDie());
   const auto lengths = Seed<Int32Builder>(int32(), 1, 0, 3)->Slice(0, 3);
-  seeds.push_back(ListViewArray::FromArrays(*offsets->Slice(0, 3), *lengths, *strings).ValueOrDie());
+  seeds.push_back(
+      ListViewArray::FromArrays(*offsets->Slice(0, 3), *lengths, *strings).ValueOrDie());
   seeds.push_back(MakeArrayOfNull(null(), 5).ValueOrDie());
-  seeds.push_back(MakeArrayOfNull(dense_union({field("x", int32()), field("y", utf8())}), 5).ValueOrDie());
+  seeds.push_back(
+      MakeArrayOfNull(dense_union({field("x", int32()), field("y", utf8())}), 5).ValueOrDie());
   seeds.push_back(MakeArrayOfNull(run_end_encoded(int32(), int64()), 5).ValueOrDie());
   return seeds;
 }
@@ -90,31 +98,37 @@ TEST(SegmentTest, RoundTripsEveryType) {
     SegmentFixture fixture(arrow::schema({arrow::field("c", seed->type())}));
     const auto all = fixture.Batch({Repeated(seed, kRows)});
     // Pieces that do not end where units do, one of them empty, one larger than a unit.
-    auto meta = fixture.Write({all->Slice(0, 1), all->Slice(1, 70001), all->Slice(5, 0), all->Slice(70002)});
+    auto meta = fixture.Write(
+        {all->Slice(0, 1), all->Slice(1, 70001), all->Slice(5, 0), all->Slice(70002)});
     SEGMENT_ASSERT_OK(meta.status());
     EXPECT_EQ(meta->rows, static_cast<uint64_t>(kRows));
     auto segment = fixture.Open(*meta);
     EXPECT_EQ(segment->num_units(), 3);
     SEGMENT_ASSERT_OK(ReadsAs(segment.get(), *all));
     SEGMENT_ASSERT_OK(segment->VerifyAll());
-    const auto expected = batch::ComputeZoneMap(*all->column(0)->Slice(kUnitRows, kUnitRows)).ValueOrDie();
+    const auto expected =
+        batch::ComputeZoneMap(*all->column(0)->Slice(kUnitRows, kUnitRows)).ValueOrDie();
     EXPECT_EQ(*segment->Zone(1, 0).ValueOrDie(), expected);
   }
 }
 
 TEST(SegmentTest, DictionariesOfDifferentBatchesAreStoredAsValues) {
   const auto type = arrow::dictionary(arrow::int8(), arrow::utf8());
-  SegmentFixture fixture(arrow::schema({arrow::field("c", type), arrow::field("l", arrow::list(type))}));
+  SegmentFixture fixture(
+      arrow::schema({arrow::field("c", type), arrow::field("l", arrow::list(type))}));
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   for (int b = 0; b < 3; ++b) {
     const auto values = Strings(2, [&](int64_t i) { return "value " + std::to_string(b * 2 + i); });
     arrow::Int8Builder indices;
-    for (int i = 0; i < 8; ++i) ASSERT_TRUE((i % 3 == 2 ? indices.AppendNull() : indices.Append(i % 2)).ok());
+    for (int i = 0; i < 8; ++i)
+      ASSERT_TRUE((i % 3 == 2 ? indices.AppendNull() : indices.Append(i % 2)).ok());
     const auto dictionary =
-        arrow::DictionaryArray::FromArrays(type, indices.Finish().ValueOrDie(), values).ValueOrDie();
+        arrow::DictionaryArray::FromArrays(type, indices.Finish().ValueOrDie(), values)
+            .ValueOrDie();
     arrow::Int32Builder offsets;
     ASSERT_TRUE(offsets.AppendValues({0, 1, 1, 2, 3, 4, 5, 6, 8}).ok());
-    const auto list = arrow::ListArray::FromArrays(*offsets.Finish().ValueOrDie(), *dictionary).ValueOrDie();
+    const auto list =
+        arrow::ListArray::FromArrays(*offsets.Finish().ValueOrDie(), *dictionary).ValueOrDie();
     batches.push_back(fixture.Batch({dictionary, list}));
   }
   auto meta = fixture.Write(batches);
@@ -127,7 +141,9 @@ TEST(SegmentTest, DictionariesOfDifferentBatchesAreStoredAsValues) {
   SEGMENT_ASSERT_OK(column.status());
   EXPECT_TRUE((*column)->type()->Equals(type));
   const auto& dictionary = static_cast<const arrow::DictionaryArray&>(**column);
-  EXPECT_EQ(dictionary.dictionary()->GetScalar(dictionary.GetValueIndex(17)).ValueOrDie()->ToString(), "value 5");
+  EXPECT_EQ(
+      dictionary.dictionary()->GetScalar(dictionary.GetValueIndex(17)).ValueOrDie()->ToString(),
+      "value 5");
   EXPECT_TRUE(dictionary.IsNull(18));
   EXPECT_TRUE(segment->StoredColumn(0, 1).ValueOrDie()->type()->Equals(arrow::list(arrow::utf8())));
 }
@@ -158,7 +174,9 @@ TEST(SegmentTest, BuffersAreAlignedAndAreViewsOfTheMapping) {
   SEGMENT_ASSERT_OK(meta.status());
   const auto file = io::ReadFileToString(fixture.env.get(), "db/00000031.arrow").ValueOrDie();
   const auto buffer = arrow::Buffer::FromString(file);
-  auto reader = arrow::ipc::RecordBatchFileReader::Open(std::make_shared<arrow::io::BufferReader>(buffer)).ValueOrDie();
+  auto reader =
+      arrow::ipc::RecordBatchFileReader::Open(std::make_shared<arrow::io::BufferReader>(buffer))
+          .ValueOrDie();
   const auto batch = reader->ReadRecordBatch(0).ValueOrDie();
   const std::function<void(const arrow::ArrayData&)> check = [&](const arrow::ArrayData& data) {
     for (const auto& b : data.buffers) {
@@ -180,7 +198,8 @@ TEST(SegmentTest, BuffersAreAlignedAndAreViewsOfTheMapping) {
   SEGMENT_ASSERT_OK(kept->ValidateFull());  // the mapping lives with the array
 }
 
-// Lazy verification stands on this: Arrow looks at headers only when it makes the arrays of a batch.
+// Lazy verification stands on this: Arrow looks at headers only when it makes the arrays of a
+// batch.
 TEST(SegmentTest, ArrowReadsNoByteOfABodyByItself) {
   arrow::FieldVector fields;
   arrow::ArrayVector columns;
@@ -192,8 +211,10 @@ TEST(SegmentTest, ArrowReadsNoByteOfABodyByItself) {
   const auto batch = fixture.Batch(columns);
   SEGMENT_ASSERT_OK(fixture.Write({batch}).status());
   const auto file = io::ReadFileToString(fixture.env.get(), "db/00000031.arrow").ValueOrDie();
-  // Everything between the schema and the footer, less a page at both ends for the headers, cannot be read.
-  void* mapping = ::mmap(nullptr, file.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // Everything between the schema and the footer, less a page at both ends for the headers, cannot
+  // be read.
+  void* mapping =
+      ::mmap(nullptr, file.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(mapping, MAP_FAILED);
   std::memcpy(mapping, file.data(), file.size());
   constexpr size_t kPage = 4096;
@@ -201,8 +222,11 @@ TEST(SegmentTest, ArrowReadsNoByteOfABodyByItself) {
   const size_t hidden = (file.size() - 2 * kHeaders) / kPage * kPage;
   ASSERT_EQ(::mprotect(static_cast<char*>(mapping) + kHeaders, hidden, PROT_NONE), 0);
   {
-    const auto buffer = std::make_shared<arrow::Buffer>(static_cast<uint8_t*>(mapping), static_cast<int64_t>(file.size()));
-    auto reader = arrow::ipc::RecordBatchFileReader::Open(std::make_shared<arrow::io::BufferReader>(buffer)).ValueOrDie();
+    const auto buffer = std::make_shared<arrow::Buffer>(static_cast<uint8_t*>(mapping),
+                                                        static_cast<int64_t>(file.size()));
+    auto reader =
+        arrow::ipc::RecordBatchFileReader::Open(std::make_shared<arrow::io::BufferReader>(buffer))
+            .ValueOrDie();
     const auto read = reader->ReadRecordBatch(0).ValueOrDie();
     EXPECT_EQ(read->num_rows(), kUnitRows);
     EXPECT_EQ(read->columns().size(), columns.size());
@@ -240,12 +264,15 @@ TEST(SegmentTest, BirthsAreRuns) {
 
 TEST(SegmentTest, ManyThreadsReadAFreshSegment) {
   constexpr int64_t kRows = 3 * kUnitRows;
-  SegmentFixture fixture(arrow::schema({arrow::field("k", arrow::int64(), false), arrow::field("s", arrow::utf8())}), {0});
+  SegmentFixture fixture(
+      arrow::schema({arrow::field("k", arrow::int64(), false), arrow::field("s", arrow::utf8())}),
+      {0});
   const auto batch = fixture.Batch({Int64s(kRows, [](int64_t i) { return i; }),
                                     Strings(kRows, [](int64_t i) { return std::to_string(i); })});
   const auto meta = fixture.Write({batch}).ValueOrDie();
   KeyBatch keys;
-  SEGMENT_ASSERT_OK(keys.Append(arrow::ArrayVector{batch->column(0)->Slice(kUnitRows - 500, 1000)}));
+  SEGMENT_ASSERT_OK(
+      keys.Append(arrow::ArrayVector{batch->column(0)->Slice(kUnitRows - 500, 1000)}));
   std::vector<int64_t> which(1000);
   std::iota(which.begin(), which.end(), 0);
   for (int round = 0; round < 3; ++round) {
@@ -256,8 +283,9 @@ TEST(SegmentTest, ManyThreadsReadAFreshSegment) {
         for (int64_t u = 0; u < 3; ++u) {
           const int64_t unit = (u + t) % 3;
           segment->WillNeed(unit, std::vector<int>{0, 1});
-          EXPECT_TRUE(segment->Column(unit, t % 2).ValueOrDie()->Equals(
-              batch->column(t % 2)->Slice(unit * kUnitRows, kUnitRows)));
+          EXPECT_TRUE(segment->Column(unit, t % 2)
+                          .ValueOrDie()
+                          ->Equals(batch->column(t % 2)->Slice(unit * kUnitRows, kUnitRows)));
           EXPECT_EQ(segment->Zone(unit, 0).ValueOrDie()->rows, kUnitRows);
           std::vector<int64_t> rows(1000);
           EXPECT_TRUE(segment->Find(keys, which, rows).ok());
@@ -277,7 +305,8 @@ TEST(SegmentTest, EmptySegment) {
   EXPECT_EQ(segment->num_units(), 0);
   SEGMENT_ASSERT_OK(segment->VerifyAll());
   KeyBatch keys;
-  SEGMENT_ASSERT_OK(keys.Append(std::vector<std::shared_ptr<arrow::Array>>{Int64s(1, [](int64_t) { return 1; })}));
+  SEGMENT_ASSERT_OK(keys.Append(
+      std::vector<std::shared_ptr<arrow::Array>>{Int64s(1, [](int64_t) { return 1; })}));
   const int64_t which = 0;
   int64_t row = 5;
   SEGMENT_ASSERT_OK(segment->Find(keys, {&which, 1}, {&row, 1}));
@@ -291,9 +320,11 @@ TEST(SegmentTest, WriterRefusesWhatDoesNotFit) {
   const auto ints = Int64s(3, [](int64_t i) { return i; });
   const auto other = arrow::RecordBatch::Make(arrow::schema({arrow::field("i", arrow::utf8())}), 3,
                                               {Strings(3, [](int64_t) { return "x"; })});
-  ExpectStatus(writer->Append(*other, {&birth, 1}), ErrorCode::kInvalidArgument, "column 'i' has type string");
+  ExpectStatus(writer->Append(*other, {&birth, 1}), ErrorCode::kInvalidArgument,
+               "column 'i' has type string");
   const std::vector<CommitNumber> two(2, birth);
-  ExpectStatus(writer->Append(*fixture.Batch({ints}), two), ErrorCode::kInvalidArgument, "2 births for 3 rows");
+  ExpectStatus(writer->Append(*fixture.Batch({ints}), two), ErrorCode::kInvalidArgument,
+               "2 births for 3 rows");
   SEGMENT_ASSERT_OK(writer->Append(*fixture.Batch({ints}), {&birth, 1}));
   SEGMENT_ASSERT_OK(writer->Append(*fixture.Batch({ints}), {&birth, 1}));
   ExpectStatus(writer->Finish().status(), ErrorCode::kUnknown, "rows 0 and 3 have the same key");
@@ -307,7 +338,8 @@ TEST(SegmentTest, AnUnfinishedWriterLeavesNothing) {
   SegmentFixture fixture(arrow::schema({arrow::field("i", arrow::int64())}));
   auto writer = fixture.NewWriter();
   const CommitNumber birth(1);
-  SEGMENT_ASSERT_OK(writer->Append(*fixture.Batch({Int64s(3, [](int64_t i) { return i; })}), {&birth, 1}));
+  SEGMENT_ASSERT_OK(
+      writer->Append(*fixture.Batch({Int64s(3, [](int64_t i) { return i; })}), {&birth, 1}));
   EXPECT_GT(writer->bytes(), 0u);
   EXPECT_FALSE(fixture.env->List("tmp").ValueOrDie().empty());
   writer.reset();

@@ -1,4 +1,5 @@
-// What the tests of segment files share: tables with every kind of column, and a segment written and opened.
+// What the tests of segment files share: tables with every kind of column, and a segment written
+// and opened.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,11 +15,12 @@
 
 namespace pyralog::lsm::testing {
 
-#define SEGMENT_ASSERT_OK(expr)                           \
-  do {                                                    \
-    const arrow::Status segment_test_status = (expr);     \
-    ASSERT_TRUE(segment_test_status.ok()) << segment_test_status.ToString(); \
-  } while (false)
+inline ::testing::AssertionResult IsOk(const arrow::Status& status) {
+  if (status.ok()) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << status.ToString();
+}
+
+#define SEGMENT_ASSERT_OK(status) ASSERT_TRUE(IsOk(status))
 
 constexpr DatabaseId kTestDatabase = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
@@ -28,13 +30,15 @@ inline void ExpectStatus(const arrow::Status& status, ErrorCode code, std::strin
   EXPECT_NE(status.ToString().find(part), std::string::npos) << status.ToString();
 }
 
-inline std::shared_ptr<arrow::Array> Int64s(int64_t rows, const std::function<int64_t(int64_t)>& value) {
+inline std::shared_ptr<arrow::Array> Int64s(int64_t rows,
+                                            const std::function<int64_t(int64_t)>& value) {
   arrow::Int64Builder builder;
   for (int64_t i = 0; i < rows; ++i) EXPECT_TRUE(builder.Append(value(i)).ok());
   return builder.Finish().ValueOrDie();
 }
 
-inline std::shared_ptr<arrow::Array> Strings(int64_t rows, const std::function<std::string(int64_t)>& value) {
+inline std::shared_ptr<arrow::Array> Strings(int64_t rows,
+                                             const std::function<std::string(int64_t)>& value) {
   arrow::StringBuilder builder;
   for (int64_t i = 0; i < rows; ++i) EXPECT_TRUE(builder.Append(value(i)).ok());
   return builder.Finish().ValueOrDie();
@@ -44,17 +48,20 @@ inline std::shared_ptr<arrow::Array> Strings(int64_t rows, const std::function<s
 class SegmentFixture {
  public:
   explicit SegmentFixture(std::shared_ptr<arrow::Schema> schema, std::vector<int> key = {})
-      : env(io::NewMemEnv()), table(MakeTableSchema(std::move(schema), std::move(key)).ValueOrDie()) {
+      : env(io::NewMemEnv()),
+        table(MakeTableSchema(std::move(schema), std::move(key)).ValueOrDie()) {
     EXPECT_TRUE(env->CreateDir("db").ok());
     EXPECT_TRUE(env->CreateDir("tmp").ok());
   }
 
   std::unique_ptr<SegmentWriter> NewWriter(uint64_t id = 31) const {
-    return SegmentWriter::Create(env.get(), "db", "tmp", kTestDatabase, SegmentId(id), TableId(7), table).ValueOrDie();
+    return SegmentWriter::Create(env.get(), "db", "tmp", kTestDatabase, SegmentId(id), TableId(7),
+                                 table)
+        .ValueOrDie();
   }
   // The batches as one segment, all rows born at `birth`.
-  arrow::Result<SegmentMeta> Write(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches, uint64_t id = 31,
-                                   CommitNumber birth = CommitNumber(5)) const {
+  arrow::Result<SegmentMeta> Write(const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches,
+                                   uint64_t id = 31, CommitNumber birth = CommitNumber(5)) const {
     auto writer = NewWriter(id);
     for (const auto& batch : batches) ARROW_RETURN_NOT_OK(writer->Append(*batch, {&birth, 1}));
     return writer->Finish();
@@ -92,7 +99,8 @@ inline arrow::Status ReadsAs(Segment* segment, const arrow::RecordBatch& expecte
       if (array->type_id() == arrow::Type::DICTIONARY) {
         bool same = array->length() == slice->length();
         for (int64_t i = 0; same && i < array->length(); ++i) {
-          same = array->GetScalar(i).ValueOrDie()->ToString() == slice->GetScalar(i).ValueOrDie()->ToString();
+          same = array->GetScalar(i).ValueOrDie()->ToString() ==
+                 slice->GetScalar(i).ValueOrDie()->ToString();
         }
         if (same) continue;
       }

@@ -27,7 +27,8 @@ arrow::Status CannotAppend(const std::string& what) {
 std::shared_ptr<arrow::Schema> FileSchema(const TableSchema& schema) {
   const auto logical = StoredArrowSchema(schema);
   arrow::FieldVector fields;
-  for (const auto& field : logical->fields()) fields.push_back(field->WithType(StorageType(field->type())));
+  for (const auto& field : logical->fields())
+    fields.push_back(field->WithType(StorageType(field->type())));
   return arrow::schema(std::move(fields), logical->metadata());
 }
 
@@ -43,10 +44,13 @@ class PendingRows {
   // About what they take.
   int64_t bytes() const { return bytes_; }
 
-  // The first `count` rows as one batch of stored arrays: a slice where one batch has them all. REQUIRES: as many rows.
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Cut(int64_t count, const std::shared_ptr<arrow::Schema>& stored) {
+  // The first `count` rows as one batch of stored arrays: a slice where one batch has them all.
+  // REQUIRES: as many rows.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Cut(
+      int64_t count, const std::shared_ptr<arrow::Schema>& stored) {
     std::vector<std::shared_ptr<arrow::RecordBatch>> pieces;
-    bytes_ -= static_cast<int64_t>(static_cast<double>(bytes_) * static_cast<double>(count) / static_cast<double>(rows_));
+    bytes_ -= static_cast<int64_t>(static_cast<double>(bytes_) * static_cast<double>(count) /
+                                   static_cast<double>(rows_));
     rows_ -= count;
     for (int64_t wanted = count; wanted > 0;) {
       auto& front = batches_.front();
@@ -68,7 +72,8 @@ class PendingRows {
   }
 
  private:
-  // Dictionaries are decoded before pieces are joined, because no dictionary of the joined type need hold all values.
+  // Dictionaries are decoded before pieces are joined, because no dictionary of the joined type
+  // need hold all values.
   static arrow::Result<std::shared_ptr<arrow::Array>> StoredColumn(
       const std::vector<std::shared_ptr<arrow::RecordBatch>>& pieces, int column) {
     arrow::ArrayVector parts;
@@ -101,7 +106,9 @@ class BirthRuns {
   CommitNumber min() const { return min_; }
   CommitNumber max() const { return max_; }
   // Empty when one run says no more than min and max.
-  std::vector<BirthRun> Take() { return runs_.size() <= 1 ? std::vector<BirthRun>() : std::move(runs_); }
+  std::vector<BirthRun> Take() {
+    return runs_.size() <= 1 ? std::vector<BirthRun>() : std::move(runs_);
+  }
 
  private:
   std::vector<BirthRun> runs_;
@@ -111,8 +118,8 @@ class BirthRuns {
 
 class SegmentWriterImpl final : public SegmentWriter {
  public:
-  SegmentWriterImpl(io::Env* env, std::string folder, const std::string& tmp, DatabaseId database, SegmentId id,
-                    TableId table, TableSchemaPtr schema)
+  SegmentWriterImpl(io::Env* env, std::string folder, const std::string& tmp, DatabaseId database,
+                    SegmentId id, TableId table, TableSchemaPtr schema)
       : env_(env),
         folder_(std::move(folder)),
         database_(database),
@@ -138,12 +145,14 @@ class SegmentWriterImpl final : public SegmentWriter {
     return arrow::Status::OK();
   }
 
-  arrow::Status Append(const arrow::RecordBatch& batch, std::span<const CommitNumber> births) override {
+  arrow::Status Append(const arrow::RecordBatch& batch,
+                       std::span<const CommitNumber> births) override {
     ARROW_RETURN_NOT_OK(CheckUsable());
     ARROW_RETURN_NOT_OK(CheckBatch(batch, births));
     births_.Add(rows_, static_cast<uint64_t>(batch.num_rows()), births);
     rows_ += static_cast<uint64_t>(batch.num_rows());
-    if (batch.num_rows() > 0) pending_.Push(arrow::RecordBatch::Make(schema_->arrow, batch.num_rows(), batch.columns()));
+    if (batch.num_rows() > 0)
+      pending_.Push(arrow::RecordBatch::Make(schema_->arrow, batch.num_rows(), batch.columns()));
     while (pending_.rows() >= kUnitRows) ARROW_RETURN_NOT_OK(Remember(WriteUnit(kUnitRows)));
     return arrow::Status::OK();
   }
@@ -157,7 +166,9 @@ class SegmentWriterImpl final : public SegmentWriter {
   }
 
   uint64_t rows() const override { return rows_; }
-  uint64_t bytes() const override { return file_->bytes() + static_cast<uint64_t>(pending_.bytes()); }
+  uint64_t bytes() const override {
+    return file_->bytes() + static_cast<uint64_t>(pending_.bytes());
+  }
 
  private:
   arrow::Status CheckUsable() const { return failure_; }
@@ -167,7 +178,8 @@ class SegmentWriterImpl final : public SegmentWriter {
     return status;
   }
 
-  arrow::Status CheckBatch(const arrow::RecordBatch& batch, std::span<const CommitNumber> births) const {
+  arrow::Status CheckBatch(const arrow::RecordBatch& batch,
+                           std::span<const CommitNumber> births) const {
     const auto rows = static_cast<uint64_t>(batch.num_rows());
     if (batch.num_columns() != schema_->num_fields()) {
       return CannotAppend(std::to_string(batch.num_columns()) + " columns where the table has " +
@@ -176,11 +188,13 @@ class SegmentWriterImpl final : public SegmentWriter {
     for (int i = 0; i < batch.num_columns(); ++i) {
       const auto& field = schema_->arrow->field(i);
       if (batch.column_data(i)->type->Equals(*field->type())) continue;
-      return CannotAppend("column '" + field->name() + "' has type " + batch.column_data(i)->type->ToString() +
-                          " where the table has " + field->type()->ToString());
+      return CannotAppend("column '" + field->name() + "' has type " +
+                          batch.column_data(i)->type->ToString() + " where the table has " +
+                          field->type()->ToString());
     }
     if (births.size() != 1 && births.size() != rows) {
-      return CannotAppend(std::to_string(births.size()) + " births for " + std::to_string(rows) + " rows");
+      return CannotAppend(std::to_string(births.size()) + " births for " + std::to_string(rows) +
+                          " rows");
     }
     if (rows > kMaxSegmentRows - rows_) return CannotAppend("more than 2^32 - 2 rows");
     return arrow::Status::OK();
@@ -222,17 +236,18 @@ class SegmentWriterImpl final : public SegmentWriter {
   // Two rows whose keys have the same 64-bit hash: fine only if the keys differ.
   arrow::Status CheckDistinct(uint32_t first, uint32_t second) const {
     ARROW_ASSIGN_OR_RAISE(auto mapping, env_->Map(tmp_arrow_));
-    ARROW_ASSIGN_OR_RAISE(auto reader,
-                          arrow::ipc::RecordBatchFileReader::Open(std::make_shared<arrow::io::BufferReader>(mapping)));
+    ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ipc::RecordBatchFileReader::Open(
+                                           std::make_shared<arrow::io::BufferReader>(mapping)));
     KeyBatch keys;
     for (const int64_t row : {first, second}) {
       ARROW_ASSIGN_OR_RAISE(auto unit, reader->ReadRecordBatch(static_cast<int>(row / kUnitRows)));
       ARROW_RETURN_NOT_OK(keys.Append(KeyColumns(*unit->Slice(row % kUnitRows, 1), schema_->key)));
     }
     if (keys.key(0) != keys.key(1)) return arrow::Status::OK();
-    return MakeError(ErrorCode::kUnknown, tmp_arrow_ + ": rows " + std::to_string(first) + " and " +
-                                              std::to_string(second) +
-                                              " have the same key (internal error; please report it)");
+    return MakeError(ErrorCode::kUnknown,
+                     tmp_arrow_ + ": rows " + std::to_string(first) + " and " +
+                         std::to_string(second) +
+                         " have the same key (internal error; please report it)");
   }
 
   // The .arrow file last: where it is, its .idx is too.
@@ -267,10 +282,11 @@ class SegmentWriterImpl final : public SegmentWriter {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(io::Env* env, std::string folder, std::string tmp,
-                                                                    DatabaseId database, SegmentId id, TableId table,
-                                                                    TableSchemaPtr schema) {
-  auto writer = std::make_unique<SegmentWriterImpl>(env, std::move(folder), tmp, database, id, table, std::move(schema));
+arrow::Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
+    io::Env* env, std::string folder, std::string tmp, DatabaseId database, SegmentId id,
+    TableId table, TableSchemaPtr schema) {
+  auto writer = std::make_unique<SegmentWriterImpl>(env, std::move(folder), tmp, database, id,
+                                                    table, std::move(schema));
   ARROW_RETURN_NOT_OK(writer->Start());
   return writer;
 }

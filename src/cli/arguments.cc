@@ -1,0 +1,218 @@
+#include "cli/arguments.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "CLI/CLI.hpp"
+#include "cli/exit_code.h"
+#include "cli/nearest.h"
+#include "cli/quantity.h"
+#include "cli/standard_output.h"
+
+namespace pyralog::cli {
+namespace {
+
+constexpr std::string_view kCommandNames[] = {"sql",    "cat",     "inspect",
+                                              "verify", "formats", "version"};
+
+// Refuses the value with the status's text, as CLI11 wants it told.
+template <class Value>
+Value ValueOrRefuse(arrow::Result<Value> result, const std::string& option) {
+  if (!result.ok()) throw CLI::ValidationError(option, result.status().message());
+  return *std::move(result);
+}
+
+void AddMode(CLI::App* app, std::optional<OutputMode>* mode) {
+  app->add_option_function<std::string>(
+         "--out",
+         [mode](const std::string& name) {
+           *mode = OutputModeNamed(name);
+           if (!*mode) throw CLI::ValidationError("--out", "'" + name + "' is none of " + OutputModeNames());
+         },
+         "How results are written: " + OutputModeNames() + "; box on a terminal, else csv")
+      ->type_name("MODE");
+}
+
+void AddSize(CLI::App* app, const std::string& name, uint64_t* size, const std::string& help) {
+  app->add_option_function<std::string>(
+         name,
+         [name, size](const std::string& text) { *size = ValueOrRefuse(ParseSize(text), name); },
+         help)
+      ->type_name("SIZE");
+}
+
+void AddDatabaseOptions(CLI::App* app, SqlArguments* sql) {
+  DatabaseOptions* options = &sql->options;
+  app->add_flag("--readonly", options->read_only, "Take no writes; the database must be there");
+  const std::map<std::string, Durability> levels = {
+      {"full", Durability::kFull}, {"normal", Durability::kNormal}, {"off", Durability::kOff}};
+  app->add_option_function<std::string>(
+         "--durability",
+         [options, levels](const std::string& name) {
+           const auto found = levels.find(name);
+           if (found == levels.end()) {
+             throw CLI::ValidationError("--durability", "'" + name + "' is none of full, normal, off");
+           }
+           options->durability = found->second;
+         },
+         "What a commit survives: full (power loss, the default), normal (a killed process), off")
+      ->type_name("LEVEL");
+  AddSize(app, "--memory-limit", &options->memory_limit, "Memory for queries and caches");
+  AddSize(app, "--memtable-size", &options->memtable_size, "Recent rows kept in memory before they go to files");
+  app->add_option("--threads", options->threads, "Threads of queries; as many as cores")
+      ->check(CLI::Range(1, 1024));
+  AddMode(app, &sql->mode);
+  app->add_option("--max-rows", sql->max_rows, "Rows that a box shows (40); 0 for all")
+      ->check(CLI::NonNegativeNumber);
+}
+
+void AddSql(CLI::App* app, SqlArguments* sql) {
+  app->add_option("--db", sql->database, "The database's folder, made when missing; none: in memory")
+      ->type_name("FOLDER");
+  AddDatabaseOptions(app, sql);
+  auto add_input = [&](const char* name, SqlArguments::Input::Kind kind, const char* help) {
+    app->add_option_function<std::vector<std::string>>(name, [](const auto&) {}, help)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->type_name(kind == SqlArguments::Input::Kind::kText ? "SQL" : "FILE");
+  };
+  add_input("-c", SqlArguments::Input::Kind::kText, "Run these statements; may be repeated");
+  add_input("-f", SqlArguments::Input::Kind::kFile, "Run a file's statements; - is stdin");
+}
+
+// -c and -f in the order in which they were given.
+void CollectInputs(const CLI::App& app, SqlArguments* sql) {
+  std::map<const CLI::Option*, size_t> used;
+  for (const CLI::Option* option : app.parse_order()) {
+    const bool text = option->check_name("-c");
+    if (!text && !option->check_name("-f")) continue;
+    const auto kind = text ? SqlArguments::Input::Kind::kText : SqlArguments::Input::Kind::kFile;
+    sql->inputs.push_back({kind, option->results().at(used[option]++)});
+  }
+}
+
+void AddCat(CLI::App* app, CatArguments* cat) {
+  app->add_option("uri", cat->uri, "A file, file:// URI or pattern")->required()->type_name("URI");
+  app->add_option("--format", cat->format, "The file's format; else it is detected");
+  app->add_option("--select", cat->member, "The member of a file that holds several");
+  AddMode(app, &cat->mode);
+  app->add_option_function<int64_t>(
+         "--limit", [cat](const int64_t& rows) { cat->limit = rows; }, "Rows at most")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  AddSize(app, "--memory-limit", &cat->memory_limit, "Memory for reading (1GiB)");
+  app->add_option_function<std::string>(
+         "--timeout",
+         [cat](const std::string& text) {
+           cat->timeout = ValueOrRefuse(ParseDuration(text), "--timeout");
+         },
+         "Time for reading, as in 20s; none unless given")
+      ->type_name("TIME");
+}
+
+// A misspelt command would be taken for the name of a new database.
+std::string MisspeltCommand(const std::string& database) {
+  std::error_code ignored;
+  if (database.empty() || std::filesystem::exists(database, ignored)) return "";
+  return NearestWord(database, kCommandNames);
+}
+
+int RefuseUsage(const std::string& message) {
+  PrintToStderr("error: " + message + "\nusage: pyralog [COMMAND] ...; pyralog --help says more");
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+struct Parser {
+  Parser() : app("Pyralog, an Arrow-native database") {
+    app.name("pyralog");
+    app.set_help_flag("-h,--help", "This text");
+    app.set_version_flag("--version", [] { return "pyralog " + Version(); });
+    app.require_subcommand(0, 1);
+    app.footer("Without a command: a shell on the database DB.\n"
+               "Exit codes: 0 done, 1 the statement failed, 2 the input was refused, 3 the database cannot be\n"
+               "opened, 64 usage, 130 interrupted.");
+    app.add_option("db", shell.database, "The database's folder, made when missing; none: in memory")
+        ->type_name("DB");
+    AddDatabaseOptions(&app, &shell);
+    sql_command = app.add_subcommand("sql", "Run statements, or the shell");
+    AddSql(sql_command, &sql);
+    cat_command = app.add_subcommand("cat", "Write the rows of a file");
+    AddCat(cat_command, &cat);
+    inspect_command = app.add_subcommand("inspect", "Say what a file or a database is made of");
+    inspect_command->add_option("path", inspect.path, "A file or a database's folder")->required();
+    verify_command = app.add_subcommand("verify", "Read and check every byte of a database");
+    verify_command->add_option("db", verify.database, "The database's folder")->required();
+    formats_command = app.add_subcommand("formats", "List the file formats of this build");
+    AddMode(formats_command, &formats.mode);
+    version_command = app.add_subcommand("version", "Say the version");
+  }
+
+  Arguments Take() {
+    if (sql_command->parsed()) {
+      CollectInputs(*sql_command, &sql);
+      return sql;
+    }
+    if (cat_command->parsed()) return cat;
+    if (inspect_command->parsed()) return inspect;
+    if (verify_command->parsed()) return verify;
+    if (formats_command->parsed()) return formats;
+    if (version_command->parsed()) return VersionArguments{};
+    return shell;
+  }
+
+  CLI::App app;
+  SqlArguments shell;
+  SqlArguments sql;
+  CatArguments cat;
+  InspectArguments inspect;
+  VerifyArguments verify;
+  FormatsArguments formats;
+  CLI::App* sql_command;
+  CLI::App* cat_command;
+  CLI::App* inspect_command;
+  CLI::App* verify_command;
+  CLI::App* formats_command;
+  CLI::App* version_command;
+};
+
+std::optional<OutputMode> ModeOf(const Arguments& arguments) {
+  if (const auto* sql = std::get_if<SqlArguments>(&arguments)) return sql->mode;
+  if (const auto* cat = std::get_if<CatArguments>(&arguments)) return cat->mode;
+  if (const auto* formats = std::get_if<FormatsArguments>(&arguments)) return formats->mode;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<Arguments, int> ParseArguments(int argc, char** argv) {
+  Parser parser;
+  try {
+    parser.app.parse(argc, argv);
+  } catch (const CLI::Success& answered) {  // --help, --version
+    std::ostringstream text;
+    parser.app.exit(answered, text, text);
+    StandardOutput out;
+    const arrow::Status written = out.Write(text.str());
+    if (written.ok() || out.reader_gone()) return static_cast<int>(ExitCode::kDone);
+    PrintToStderr(ErrorText(written));
+    return static_cast<int>(ExitCode::kStatementFailed);
+  } catch (const CLI::ParseError& error) {
+    return RefuseUsage(error.what());
+  }
+  Arguments arguments = parser.Take();
+  if (ModeOf(arguments) == OutputMode::kArrow && StandardOutput::IsTerminal()) {
+    return RefuseUsage("--out arrow is binary: send it to a file or a program, not to a terminal");
+  }
+  const bool is_shell = parser.app.get_subcommands().empty();
+  const std::string meant = is_shell ? MisspeltCommand(parser.shell.database) : "";
+  if (!meant.empty()) {
+    return RefuseUsage("there is no command '" + parser.shell.database + "'; did you mean " + meant +
+                       "? (pyralog sql --db " + parser.shell.database + " makes a database of that name)");
+  }
+  return arguments;
+}
+
+}  // namespace pyralog::cli

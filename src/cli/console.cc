@@ -1,0 +1,189 @@
+#include "cli/console.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "arrow/array.h"
+#include "cli/display_width.h"
+#include "cli/dot_commands.h"
+#include "cli/interrupts.h"
+#include "cli/result_kind.h"
+#include "fmt/format.h"
+#include "io/descriptor.h"
+#include "pyralog/error.h"
+
+namespace pyralog::cli {
+namespace {
+
+constexpr int kMaxFileDepth = 16;
+constexpr size_t kReadBytes = 64 << 10;
+
+// Reads the next batch that has rows; null at the end.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> NextRows(arrow::RecordBatchReader& reader) {
+  std::shared_ptr<arrow::RecordBatch> batch;
+  do {
+    ARROW_RETURN_NOT_OK(reader.ReadNext(&batch));
+  } while (batch != nullptr && batch->num_rows() == 0);
+  return batch;
+}
+
+arrow::Status Drain(arrow::RecordBatchReader& reader) {
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto batch, NextRows(reader));
+    if (batch == nullptr) return arrow::Status::OK();
+  }
+}
+
+arrow::Status Interrupted() { return MakeError(ErrorCode::kInterrupted, "interrupted"); }
+
+arrow::Status FileError(const std::string& path, int error) {
+  const bool missing = error == ENOENT || error == ENOTDIR;
+  return MakeError(missing ? ErrorCode::kNotFound : ErrorCode::kIo,
+                   path + ": " + std::strerror(error));
+}
+
+}  // namespace
+
+Console::Console(std::unique_ptr<Session> session, std::shared_ptr<StandardOutput> out,
+                 Display display, std::string database_path)
+    : session_(std::move(session)),
+      out_(std::move(out)),
+      database_path_(std::move(database_path)),
+      settings_{display, false} {}
+
+arrow::Status Console::RunStatement(const std::string& statement) {
+  if (Interrupts::Get().requested()) return Interrupted();
+  const auto start = std::chrono::steady_clock::now();
+  arrow::Status status;
+  {
+    const Interrupts::Statement interruptible(session_.get());
+    status = RunQuery(statement);
+  }
+  if (settings_.shows_time) {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    PrintToStderr(fmt::format("{:.3f} s", took.count()));
+  }
+  return status;
+}
+
+arrow::Status Console::RunQuery(const std::string& statement) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader, session_->Query(statement));
+  const bool machine = IsMachineMode(settings_.display.mode);
+  switch (ResultKindOf(statement, *reader->schema())) {
+    case ResultKind::kChanges:
+      return machine ? Drain(*reader) : WriteCount(*reader, "changed");
+    case ResultKind::kWritten:
+      return machine ? Drain(*reader) : WriteCount(*reader, "written");
+    case ResultKind::kNothing:
+      return Drain(*reader);
+    case ResultKind::kPlan:
+      if (!machine) return WritePlan(*reader);
+      break;
+    case ResultKind::kRows:
+      break;
+  }
+  return WriteRows(*reader);
+}
+
+arrow::Status Console::WriteRows(arrow::RecordBatchReader& reader) {
+  Display display = settings_.display;
+  if (display.mode == OutputMode::kBox) display.width = StandardOutput::TerminalWidth();
+  return WriteResult(reader, out_, display);
+}
+
+arrow::Status Console::WriteCount(arrow::RecordBatchReader& reader, std::string_view what) {
+  ARROW_ASSIGN_OR_RAISE(const auto batch, NextRows(reader));
+  if (batch == nullptr) return arrow::Status::OK();
+  const int64_t count = static_cast<const arrow::Int64Array&>(*batch->column(0)).Value(0);
+  ARROW_RETURN_NOT_OK(Drain(reader));
+  return WriteText(fmt::format("{} {} {}\n", count, count == 1 ? "row" : "rows", what));
+}
+
+arrow::Status Console::WritePlan(arrow::RecordBatchReader& reader) {
+  while (true) {
+    ARROW_ASSIGN_OR_RAISE(const auto batch, NextRows(reader));
+    if (batch == nullptr) return arrow::Status::OK();
+    for (int64_t row = 0; row < batch->num_rows(); ++row) {
+      ARROW_ASSIGN_OR_RAISE(const auto value, batch->column(1)->GetScalar(row));
+      std::string text = Printable(value->ToString(), LineBreaks::kKeep);
+      if (!text.ends_with('\n')) text += '\n';
+      ARROW_RETURN_NOT_OK(WriteText(text));
+    }
+  }
+}
+
+arrow::Status Console::WriteText(std::string_view text) {
+  return out_->Write(text.data(), static_cast<int64_t>(text.size()));
+}
+
+arrow::Status Console::RunLine(std::string_view line) {
+  if (!has_pending_text() && line.starts_with('.')) return RunDotCommand(*this, line);
+  splitter_.Feed(line);
+  splitter_.Feed("\n");
+  return RunCompleted();
+}
+
+arrow::Status Console::RunCompleted() {
+  while (const auto statement = splitter_.Next()) {
+    ARROW_RETURN_NOT_OK(RunStatement(*statement));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status Console::RunRest() {
+  while (const auto statement = splitter_.Finish()) {
+    ARROW_RETURN_NOT_OK(RunStatement(*statement));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status Console::RunDescriptor(int descriptor) {
+  std::string text;
+  std::string piece(kReadBytes, '\0');
+  while (!wants_to_quit_) {
+    if (!WaitReadable(descriptor)) return Interrupted();
+    const ssize_t count = ::read(descriptor, piece.data(), piece.size());
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (count < 0) return FileError("the input", errno);
+    if (count == 0) break;
+    text.append(piece.data(), static_cast<size_t>(count));
+    size_t start = 0;
+    for (size_t end; !wants_to_quit_ && (end = text.find('\n', start)) != std::string::npos;
+         start = end + 1) {
+      ARROW_RETURN_NOT_OK(RunLine(std::string_view(text).substr(start, end - start)));
+    }
+    text.erase(0, start);
+  }
+  if (wants_to_quit_) return arrow::Status::OK();
+  if (!text.empty()) ARROW_RETURN_NOT_OK(RunLine(text));
+  return RunRest();
+}
+
+arrow::Status Console::RunFile(const std::string& path) {
+  if (file_depth_ == kMaxFileDepth) {
+    return MakeError(ErrorCode::kInvalidArgument, path + ": files read files too deeply");
+  }
+  const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return FileError(path, errno);
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return FileError(path, errno);
+  if (S_ISDIR(info.st_mode)) return FileError(path, EISDIR);
+  ++file_depth_;
+  const arrow::Status status = RunDescriptor(file.get());
+  --file_depth_;
+  return status;
+}
+
+ExitCode Console::ReportFailure(const arrow::Status& status) const {
+  if (status.ok() || out_->reader_gone()) return ExitCode::kDone;
+  PrintToStderr(ErrorText(status));
+  return Interrupts::Get().requested() ? ExitCode::kInterrupted : ExitCode::kStatementFailed;
+}
+
+}  // namespace pyralog::cli

@@ -1,0 +1,70 @@
+// Where statements and dot commands run and their results go: the part that scripts and the interactive shell share.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "arrow/status.h"
+#include "cli/exit_code.h"
+#include "cli/result_writer.h"
+#include "cli/standard_output.h"
+#include "cli/statement_splitter.h"
+#include "pyralog/database.h"
+
+namespace pyralog::cli {
+
+// Not thread-safe.
+class Console {
+ public:
+  // What dot commands change.
+  struct Settings {
+    Display display;
+    bool shows_time = false;
+  };
+
+  Console(std::unique_ptr<Session> session, std::shared_ptr<StandardOutput> out, Display display,
+          std::string database_path);
+
+  // Runs one statement and writes its result. Nothing is held back when it returns.
+  arrow::Status RunStatement(const std::string& statement);
+
+  // Runs what a line of text completes: a dot command between two statements, else as many statements as it ends. The
+  // first error ends it.
+  arrow::Status RunLine(std::string_view line);
+  // Runs the text that is still pending, at the end of a script.
+  arrow::Status RunRest();
+  // Runs lines from a descriptor until its end, an error, .quit or Ctrl-C.
+  arrow::Status RunDescriptor(int descriptor);
+  // The same for a file. kNotFound, kIo, kInvalidArgument (a folder) name it when it cannot be opened.
+  arrow::Status RunFile(const std::string& path);
+  // Forgets a statement that was begun.
+  void DropPending() { splitter_ = StatementSplitter(); }
+  bool has_pending_text() const { return !splitter_.is_between_statements(); }
+
+  arrow::Status WriteText(std::string_view text);
+  arrow::Status WriteRows(arrow::RecordBatchReader& reader);
+  // Tells the user why something failed and gives the exit code that it means.
+  ExitCode ReportFailure(const arrow::Status& status) const;
+
+  Settings& settings() { return settings_; }
+  const std::string& database_path() const { return database_path_; }
+  void Quit() { wants_to_quit_ = true; }
+  bool wants_to_quit() const { return wants_to_quit_; }
+
+ private:
+  arrow::Status RunQuery(const std::string& statement);
+  arrow::Status WriteCount(arrow::RecordBatchReader& reader, std::string_view what);
+  arrow::Status WritePlan(arrow::RecordBatchReader& reader);
+  arrow::Status RunCompleted();
+
+  const std::unique_ptr<Session> session_;
+  const std::shared_ptr<StandardOutput> out_;
+  const std::string database_path_;
+  Settings settings_;
+  StatementSplitter splitter_;
+  bool wants_to_quit_ = false;
+  int file_depth_ = 0;  // files that read files
+};
+
+}  // namespace pyralog::cli

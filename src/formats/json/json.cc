@@ -1,0 +1,153 @@
+// JSON and JSON Lines. README.md beside this file is its page for users.
+#include <utility>
+
+#include "arrow/io/compressed.h"
+#include "arrow/util/compression.h"
+#include "formats/format.h"
+#include "formats/json/json_check.h"
+#include "formats/row_text.h"
+
+namespace pyralog::formats {
+
+// The name in formats.def.
+const Format& json_format();
+
+namespace {
+
+// How much of a file is checked before the SQL engine's reader, which is laxer, takes all of it.
+constexpr int64_t kCheckedBytes = 64 << 20;
+
+FormatInfo MakeJsonInfo() {
+  FormatInfo info;
+  info.name = "json";
+  info.title = "JSON and JSON Lines";
+  info.aliases = {"jsonl", "ndjson"};
+  info.suffixes = {".json", ".jsonl", ".ndjson"};
+  info.compressions = {".gz", ".zst"};
+  info.can = {.read = true, .write = true, .chunked = true};
+  info.sql_reader = "read_json";
+  info.sql_copy = "json";
+  info.readers = "everything";
+  info.concurrency = "a file is written whole and moved into place; the last writer of one name wins";
+  return info;
+}
+
+// The first kCheckedBytes of the text, decompressed when the name says so. `whole` tells whether that is all.
+arrow::Result<std::shared_ptr<arrow::Buffer>> ReadChecked(const Source& source, bool* whole) {
+  std::shared_ptr<arrow::io::InputStream> stream = source.AsRandomAccess();
+  arrow::Compression::type type = arrow::Compression::UNCOMPRESSED;
+  if (source.path().ends_with(".gz")) type = arrow::Compression::GZIP;
+  if (source.path().ends_with(".zst")) type = arrow::Compression::ZSTD;
+  std::unique_ptr<arrow::util::Codec> codec;
+  if (type != arrow::Compression::UNCOMPRESSED) {
+    ARROW_ASSIGN_OR_RAISE(codec, arrow::util::Codec::Create(type));
+    ARROW_ASSIGN_OR_RAISE(stream, arrow::io::CompressedInputStream::Make(
+                                      codec.get(), stream, source.limits().pool));
+  }
+  const int64_t most = type == arrow::Compression::UNCOMPRESSED
+                           ? std::min(kCheckedBytes, static_cast<int64_t>(source.size()))
+                           : kCheckedBytes;
+  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(most, source.limits().pool));
+  int64_t filled = 0;
+  while (filled < most) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                          stream->Read(most - filled, buffer->mutable_data() + filled));
+    if (got == 0) break;
+    filled += got;
+  }
+  *whole = type == arrow::Compression::UNCOMPRESSED ? static_cast<uint64_t>(filled) == source.size()
+                                                    : filled < most;
+  ARROW_RETURN_NOT_OK(buffer->Resize(filled));
+  return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+}
+
+class JsonDataset : public Dataset {
+ public:
+  JsonDataset(const FormatInfo& info, SourcePtr source, JsonFacts facts)
+      : info_(info), source_(std::move(source)), facts_(facts) {}
+
+  const FormatInfo& format() const override { return info_; }
+
+  arrow::Result<std::shared_ptr<Relation>> OpenRelation(const std::string& member) override {
+    if (member.empty()) return nullptr;
+    return source_->Error(ErrorCode::kNotFound, "it has no member '" + member + "'");
+  }
+
+  Options sql_reader_options() const override {
+    // Objects that name a key twice cannot become columns: each document then is one value.
+    if (facts_.duplicate_keys) return {{"records", "false"}, {"maximum_depth", "0"}};
+    return {};
+  }
+
+  std::vector<std::pair<std::string, std::string>> Describe() const override {
+    return {{"form", facts_.documents > 1 && facts_.lines ? "lines" : "document"}};
+  }
+
+ private:
+  const FormatInfo& info_;
+  const SourcePtr source_;
+  const JsonFacts facts_;
+};
+
+class JsonLinesWriter : public RowTextWriter {
+ public:
+  JsonLinesWriter(std::shared_ptr<arrow::io::OutputStream> out,
+                  std::vector<std::unique_ptr<ValueText>> columns, const arrow::Schema& schema)
+      : RowTextWriter(std::move(out), std::move(columns)) {
+    for (const auto& field : schema.fields()) {
+      std::string key = keys_.empty() ? "" : ",";
+      AppendJsonString(field->name(), &key);
+      keys_.push_back(key + ':');
+    }
+  }
+
+ protected:
+  void AppendRow(const arrow::RecordBatch& batch, int64_t row, std::string* out) override {
+    *out += '{';
+    for (int i = 0; i < batch.num_columns(); ++i) {
+      *out += keys_[static_cast<size_t>(i)];
+      column(i).Append(*batch.column(i), row, out);
+    }
+    *out += "}\n";
+  }
+
+ private:
+  std::vector<std::string> keys_;  // with what stands before them and the colon behind
+};
+
+class JsonFormat : public Format {
+ public:
+  const FormatInfo& info() const override { return info_; }
+
+  arrow::Result<std::shared_ptr<Dataset>> Open(const SourcePtr& source,
+                                               const Options& options) const override {
+    JsonCheckOptions check;
+    check.may_be_empty = !source->path().ends_with(".json");
+    auto text = ReadChecked(*source, &check.whole);
+    if (!text.ok()) return source->Wrap(text.status());
+    JsonFacts facts;
+    ARROW_RETURN_NOT_OK(
+        source->Wrap(CheckJson(std::string_view(**text), check, &facts)));
+    return std::make_shared<JsonDataset>(info_, source, facts);
+  }
+
+  arrow::Result<std::unique_ptr<BatchWriter>> Create(
+      const std::shared_ptr<arrow::io::OutputStream>& out,
+      const std::shared_ptr<arrow::Schema>& schema, const Options& options) const override {
+    ARROW_RETURN_NOT_OK(CheckOptionNames(info_, options, {}));
+    ARROW_ASSIGN_OR_RAISE(auto columns, ColumnTexts(*schema, TextStyle::kJson));
+    return std::make_unique<JsonLinesWriter>(out, std::move(columns), *schema);
+  }
+
+ private:
+  const FormatInfo info_ = MakeJsonInfo();
+};
+
+}  // namespace
+
+const Format& json_format() {
+  static const JsonFormat& format = *new JsonFormat();
+  return format;
+}
+
+}  // namespace pyralog::formats

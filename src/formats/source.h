@@ -1,0 +1,64 @@
+// A foreign file: opened safely, read within its bounds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "arrow/buffer.h"
+#include "arrow/io/interfaces.h"
+#include "arrow/memory_pool.h"
+#include "arrow/result.h"
+#include "io/env.h"
+#include "pyralog/error.h"
+
+namespace pyralog::formats {
+
+// What a reader of foreign bytes may use.
+struct Limits {
+  arrow::MemoryPool* pool = arrow::default_memory_pool();  // everything a reader allocates comes from here
+  int max_depth = 64;                                      // of nested types
+};
+
+// One regular file, open for reading. Thread-safe.
+class Source {
+ public:
+  // Folders, devices, FIFOs and sockets are kInvalidArgument; a missing file is kNotFound.
+  static arrow::Result<std::shared_ptr<Source>> Open(io::Env* env, const std::string& path,
+                                                     const Limits& limits = {});
+
+  const std::string& path() const { return path_; }
+  uint64_t size() const { return size_; }  // when it was opened
+  const Limits& limits() const { return limits_; }
+
+  // Exactly `size` bytes at `offset`. kDamaged when the file has no such range.
+  arrow::Result<std::string> Read(uint64_t offset, uint64_t size) const;
+  // The first bytes, at most `size`.
+  arrow::Result<std::string> Head(uint64_t size) const;
+  // The file as Arrow's readers want it: positional reads, memory from the limits' pool.
+  std::shared_ptr<arrow::io::RandomAccessFile> AsRandomAccess() const;
+  // The file mapped: batches can be views of it. Whoever changes the file in place while it is read changes what is
+  // read; replacing it by rename is safe.
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Map() const;
+
+  // "<path>: <what>" with the code, the one wording of everything that is wrong with a file.
+  arrow::Status Error(ErrorCode code, std::string_view what) const;
+  // The status of a library that read this file, as ours: its text behind the path. `fallback` is the code of what the
+  // library calls invalid; running out of memory, cancellation and failed system calls keep theirs.
+  arrow::Status Wrap(const arrow::Status& status, ErrorCode fallback = ErrorCode::kDamaged) const;
+
+ private:
+  Source(io::Env* env, std::string path, Limits limits, std::shared_ptr<io::File> file,
+         uint64_t size);
+
+  io::Env* const env_;
+  const std::string path_;
+  const Limits limits_;
+  const std::shared_ptr<io::File> file_;
+  const uint64_t size_;
+};
+
+using SourcePtr = std::shared_ptr<Source>;
+
+}  // namespace pyralog::formats

@@ -1,0 +1,282 @@
+#include "sql/arrow_types.h"
+
+#include <utility>
+
+#include "duckdb/common/extra_type_info.hpp"
+#include "duckdb/common/type_visitor.hpp"
+#include "duckdb/parser/expression/type_expression.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
+#include "pyralog/error.h"
+#include "sql/arrow_vectors.h"
+
+namespace pyralog::sql {
+namespace {
+
+using duckdb::LogicalType;
+using duckdb::LogicalTypeId;
+
+arrow::Status NotStored(const LogicalType& type) {
+  return MakeError(ErrorCode::kNotSupported,
+                   "columns of type " + type.ToString() + " cannot be stored; cast to another type, such as VARCHAR");
+}
+
+enum class Use { kStorage, kResult };
+arrow::Result<TypeLayout> LayoutFor(Use use, const LogicalType& type);
+
+TypeLayout Same(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow, bool ordered = true) {
+  const int width = static_cast<const arrow::FixedWidthType&>(*arrow).bit_width() / 8;
+  return {sql, std::move(arrow), Layout::kSame, width, ordered, {}};
+}
+
+TypeLayout Other(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow, Layout layout, int width,
+                 bool ordered) {
+  return {sql, std::move(arrow), layout, width, ordered, {}};
+}
+
+arrow::Result<TypeLayout> DecimalLayout(const LogicalType& type) {
+  const int width = duckdb::DecimalType::GetWidth(type);
+  const int scale = duckdb::DecimalType::GetScale(type);
+  if (width <= 9) {
+    ARROW_ASSIGN_OR_RAISE(auto arrow, arrow::Decimal32Type::Make(width, scale));
+    if (width <= 4) return Other(type, std::move(arrow), Layout::kNarrow, 4, true);
+    return Same(type, std::move(arrow));
+  }
+  if (width <= 18) {
+    ARROW_ASSIGN_OR_RAISE(auto arrow, arrow::Decimal64Type::Make(width, scale));
+    return Same(type, std::move(arrow));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto arrow, arrow::Decimal128Type::Make(width, scale));
+  return Same(type, std::move(arrow));
+}
+
+arrow::Result<TypeLayout> StructLayout(Use use, const LogicalType& type) {
+  if (duckdb::StructType::IsUnnamed(type)) return NotStored(type);
+  TypeLayout result = Other(type, nullptr, Layout::kStruct, 0, false);
+  arrow::FieldVector fields;
+  for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
+    ARROW_ASSIGN_OR_RAISE(auto layout, LayoutFor(use, child));
+    fields.push_back(arrow::field(name, layout.arrow));
+    result.children.push_back(std::move(layout));
+  }
+  result.arrow = arrow::struct_(std::move(fields));
+  return result;
+}
+
+arrow::Result<TypeLayout> ListLayout(Use use, const LogicalType& type) {
+  TypeLayout result = Other(type, nullptr, Layout::kList, 0, false);
+  ARROW_ASSIGN_OR_RAISE(auto child, LayoutFor(use, duckdb::ListType::GetChildType(type)));
+  result.arrow = arrow::list(child.arrow);
+  result.children.push_back(std::move(child));
+  return result;
+}
+
+// A map is a list of structs (key, value) on both sides.
+arrow::Result<TypeLayout> MapLayout(Use use, const LogicalType& type) {
+  TypeLayout result = Other(type, nullptr, Layout::kList, 0, false);
+  ARROW_ASSIGN_OR_RAISE(auto entries, StructLayout(use, duckdb::ListType::GetChildType(type)));
+  result.arrow = arrow::map(entries.children[0].arrow, entries.children[1].arrow);
+  entries.arrow = static_cast<const arrow::MapType&>(*result.arrow).value_type();
+  result.children.push_back(std::move(entries));
+  return result;
+}
+
+arrow::Result<TypeLayout> ArrayLayout(Use use, const LogicalType& type) {
+  TypeLayout result = Other(type, nullptr, Layout::kArray, 0, false);
+  ARROW_ASSIGN_OR_RAISE(auto child, LayoutFor(use, duckdb::ArrayType::GetChildType(type)));
+  result.arrow = arrow::fixed_size_list(child.arrow, static_cast<int32_t>(duckdb::ArrayType::GetSize(type)));
+  result.children.push_back(std::move(child));
+  return result;
+}
+
+arrow::Result<TypeLayout> NestedLayout(Use use, const LogicalType& type) {
+  switch (type.id()) {
+    case LogicalTypeId::STRUCT:
+      return StructLayout(use, type);
+    case LogicalTypeId::LIST:
+      return ListLayout(use, type);
+    case LogicalTypeId::MAP:
+      return MapLayout(use, type);
+    case LogicalTypeId::ARRAY:
+      return ArrayLayout(use, type);
+    default:
+      return NotStored(type);
+  }
+}
+
+arrow::Result<TypeLayout> TemporalLayout(Use use, const LogicalType& type) {
+  switch (type.id()) {
+    case LogicalTypeId::DATE:
+      return Same(type, arrow::date32());
+    case LogicalTypeId::TIME:
+      return Same(type, arrow::time64(arrow::TimeUnit::MICRO));
+    case LogicalTypeId::TIME_NS:
+      return Same(type, arrow::time64(arrow::TimeUnit::NANO));
+    case LogicalTypeId::TIME_TZ:  // microseconds and offset in one word; Arrow has no such type
+      return Same(type, arrow::int64(), false);
+    case LogicalTypeId::TIMESTAMP_SEC:
+      return Same(type, arrow::timestamp(arrow::TimeUnit::SECOND));
+    case LogicalTypeId::TIMESTAMP_MS:
+      return Same(type, arrow::timestamp(arrow::TimeUnit::MILLI));
+    case LogicalTypeId::TIMESTAMP:
+      return Same(type, arrow::timestamp(arrow::TimeUnit::MICRO));
+    case LogicalTypeId::TIMESTAMP_NS:
+      return Same(type, arrow::timestamp(arrow::TimeUnit::NANO));
+    case LogicalTypeId::TIMESTAMP_TZ:
+      return Same(type, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"));
+    case LogicalTypeId::INTERVAL:
+      return Other(type, arrow::month_day_nano_interval(), Layout::kInterval, 16, false);
+    default:
+      return NestedLayout(use, type);
+  }
+}
+
+arrow::Result<TypeLayout> ScalarLayout(Use use, const LogicalType& type) {
+  switch (type.id()) {
+    case LogicalTypeId::BOOLEAN:
+      return Other(type, arrow::boolean(), Layout::kBool, 0, true);
+    case LogicalTypeId::TINYINT:
+      return Same(type, arrow::int8());
+    case LogicalTypeId::SMALLINT:
+      return Same(type, arrow::int16());
+    case LogicalTypeId::INTEGER:
+      return Same(type, arrow::int32());
+    case LogicalTypeId::BIGINT:
+      return Same(type, arrow::int64());
+    case LogicalTypeId::UTINYINT:
+      return Same(type, arrow::uint8());
+    case LogicalTypeId::USMALLINT:
+      return Same(type, arrow::uint16());
+    case LogicalTypeId::UINTEGER:
+      return Same(type, arrow::uint32());
+    case LogicalTypeId::UBIGINT:
+      return Same(type, arrow::uint64());
+    case LogicalTypeId::FLOAT:
+      return Same(type, arrow::float32());
+    case LogicalTypeId::DOUBLE:
+      return Same(type, arrow::float64());
+    case LogicalTypeId::DECIMAL:
+      return DecimalLayout(type);
+    case LogicalTypeId::HUGEINT:
+    case LogicalTypeId::UHUGEINT:
+      if (use == Use::kResult) return Other(type, arrow::decimal128(38, 0), Layout::kHugeintDecimal, 16, false);
+      return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
+    case LogicalTypeId::UUID:
+      return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
+    case LogicalTypeId::VARCHAR:
+      return Other(type, arrow::utf8_view(), Layout::kView, 16, true);
+    case LogicalTypeId::BLOB:
+      return Other(type, arrow::binary_view(), Layout::kView, 16, true);
+    case LogicalTypeId::BIT:
+      return Other(type, arrow::binary_view(), Layout::kView, 16, false);
+    default:
+      return TemporalLayout(use, type);
+  }
+}
+
+arrow::Result<TypeLayout> LayoutFor(Use use, const LogicalType& type) {
+  auto layout = ScalarLayout(use, type);
+  if (layout.ok() || use == Use::kStorage) return layout;
+  return Other(type, arrow::utf8_view(), Layout::kText, 16, false);
+}
+
+// `type` with the name JSON, which only the binder knows, resolved at any depth.
+LogicalType ResolveJson(const LogicalType& type) {
+  return duckdb::TypeVisitor::VisitReplace(type, [](const LogicalType& part) {
+    if (part.id() != LogicalTypeId::UNBOUND) return part;
+    const auto& expression = *duckdb::UnboundType::GetTypeExpression(part);
+    const bool json = expression.type == duckdb::ExpressionType::TYPE &&
+                      duckdb::StringUtil::CIEquals(expression.Cast<duckdb::TypeExpression>().GetTypeName(), "JSON");
+    return json ? LogicalType::JSON() : part;
+  });
+}
+
+std::string StructName(const LogicalType& type) {
+  std::string result = "STRUCT(";
+  for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
+    if (result.back() != '(') result += ", ";
+    result += duckdb::KeywordHelper::WriteQuoted(name, '"') + " " + SqlTypeName(child);
+  }
+  return result + ")";
+}
+
+}  // namespace
+
+arrow::Result<TypeLayout> LayoutOf(const LogicalType& type) {
+  const bool collated = duckdb::TypeVisitor::Contains(type, [](const LogicalType& part) {
+    return part.id() == LogicalTypeId::VARCHAR && !duckdb::StringType::GetCollation(part).empty();
+  });
+  if (collated) {
+    return MakeError(ErrorCode::kNotSupported, "columns with a collation cannot be stored; give COLLATE in the query");
+  }
+  return LayoutFor(Use::kStorage, type);
+}
+
+TypeLayout ResultLayoutOf(const LogicalType& type) { return LayoutFor(Use::kResult, type).ValueOrDie(); }
+
+std::string SqlTypeName(const LogicalType& type) {
+  if (type.IsJSONType()) return "JSON";
+  switch (type.id()) {
+    case LogicalTypeId::STRUCT:
+      return StructName(type);
+    case LogicalTypeId::LIST:
+      return SqlTypeName(duckdb::ListType::GetChildType(type)) + "[]";
+    case LogicalTypeId::ARRAY:
+      return SqlTypeName(duckdb::ArrayType::GetChildType(type)) + "[" +
+             std::to_string(duckdb::ArrayType::GetSize(type)) + "]";
+    case LogicalTypeId::MAP:
+      return "MAP(" + SqlTypeName(duckdb::MapType::KeyType(type)) + ", " +
+             SqlTypeName(duckdb::MapType::ValueType(type)) + ")";
+    case LogicalTypeId::DECIMAL:
+      return "DECIMAL(" + std::to_string(duckdb::DecimalType::GetWidth(type)) + "," +
+             std::to_string(duckdb::DecimalType::GetScale(type)) + ")";
+    default:
+      return LogicalType(type.id()).ToString();
+  }
+}
+
+arrow::Result<catalog::ColumnDef> ColumnFromSqlType(std::string name, const LogicalType& type) {
+  auto layout = LayoutOf(type);
+  if (!layout.ok()) {
+    return MakeError(GetErrorCode(layout.status()), "column \"" + name + "\": " + layout.status().message());
+  }
+  catalog::ColumnDef column;
+  column.name = std::move(name);
+  column.type = std::move(layout->arrow);
+  column.sql_type = SqlTypeName(type);
+  return column;
+}
+
+arrow::Result<LogicalType> SqlTypeOfColumn(const catalog::ColumnDef& column) {
+  const auto id = duckdb::TransformStringToLogicalTypeId(column.sql_type);
+  switch (id) {
+    case LogicalTypeId::UNBOUND:  // has arguments, or is no built-in name
+    case LogicalTypeId::DECIMAL:
+      break;
+    default:
+      return LogicalType(id);
+  }
+  LogicalType type;
+  try {
+    type = ResolveJson(duckdb::UnboundType::TryParseAndDefaultBind(column.sql_type));
+  } catch (const std::exception&) {
+    type = LogicalType::INVALID;
+  }
+  if (duckdb::TypeVisitor::Contains(type, LogicalTypeId::UNBOUND) || type.id() == LogicalTypeId::INVALID) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "column \"" + column.name + "\" has the unknown SQL type '" + column.sql_type + "'");
+  }
+  return type;
+}
+
+arrow::Result<TypeLayout> LayoutOfColumn(const catalog::ColumnDef& column) {
+  ARROW_ASSIGN_OR_RAISE(auto type, SqlTypeOfColumn(column));
+  ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOf(type));
+  if (!layout.arrow->Equals(*column.type)) {
+    return MakeError(ErrorCode::kInvalidArgument, "column \"" + column.name + "\" of SQL type " + column.sql_type +
+                                                      " is stored as " + column.type->ToString() + ", not as " +
+                                                      layout.arrow->ToString());
+  }
+  return layout;
+}
+
+}  // namespace pyralog::sql

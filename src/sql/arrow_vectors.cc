@@ -1,0 +1,310 @@
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "duckdb/common/types/hugeint.hpp"
+#include "sql/arrow_vectors_fill.h"
+#include "sql/mask.h"
+
+namespace pyralog::sql {
+namespace {
+
+using duckdb::FlatVector;
+using duckdb::idx_t;
+using duckdb::Vector;
+
+struct HeldArray : duckdb::VectorAuxiliaryData {
+  explicit HeldArray(std::shared_ptr<arrow::Array> held)
+      : VectorAuxiliaryData(duckdb::VectorAuxiliaryDataType::ARROW_AUXILIARY), array(std::move(held)) {}
+  std::shared_ptr<arrow::Array> array;
+};
+
+// Same bytes on both sides.
+class SameFiller final : public ColumnFiller {
+ public:
+  explicit SameFiller(int width) : width_(width) {}
+
+ protected:
+  void BindData(const arrow::ArrayData& data) override { values_ = data.buffers[1] ? data.buffers[1]->data() : nullptr; }
+  bool PointAt(int64_t row, int64_t, Vector& out) override {
+    FlatVector::SetData(out, const_cast<uint8_t*>(values_) + row * width_);
+    Hold(out);
+    return true;
+  }
+  void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
+    if (count > 0) std::memcpy(FlatVector::GetData(out) + at * width_, values_ + row * width_, count * width_);
+  }
+  void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) override {
+    CompactValues(values_ + row * width_, width_, mask, FlatVector::GetData(out) + at * width_);
+  }
+
+ private:
+  const int width_;
+  const uint8_t* values_ = nullptr;
+};
+
+// A value a time, by a function of the stored bytes.
+template <typename From, typename To, typename Convert>
+class ConvertFiller final : public ColumnFiller {
+ protected:
+  void BindData(const arrow::ArrayData& data) override {
+    values_ = data.buffers[1] ? data.buffers[1]->data_as<From>() : nullptr;
+  }
+  void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
+    To* const to = FlatVector::GetDataUnsafe<To>(out) + at;
+    for (int64_t i = 0; i < count; ++i) to[i] = Convert()(values_[row + i]);
+  }
+
+ private:
+  const From* values_ = nullptr;
+};
+
+struct ToSmallDecimal {
+  int16_t operator()(int32_t value) const { return static_cast<int16_t>(value); }
+};
+
+struct StoredInterval {
+  int32_t months, days;
+  int64_t nanos;
+};
+struct ToInterval {
+  duckdb::interval_t operator()(const StoredInterval& stored) const {
+    duckdb::interval_t result;
+    result.months = stored.months;
+    result.days = stored.days;
+    result.micros = stored.nanos / 1000;
+    return result;
+  }
+};
+
+// Big-endian bytes to two words; `kFlip` is what the upper one differs by (the sign bit, of HUGEINT and UUID).
+struct BigEndian16 {
+  uint64_t upper, lower;
+};
+template <uint64_t kFlip>
+struct ToHugeint {
+  duckdb::hugeint_t operator()(const BigEndian16& stored) const {
+    duckdb::hugeint_t result;
+    result.upper = static_cast<int64_t>(__builtin_bswap64(stored.upper) ^ kFlip);
+    result.lower = __builtin_bswap64(stored.lower);
+    return result;
+  }
+};
+constexpr uint64_t kSignBit = uint64_t{1} << 63;
+
+class BoolFiller final : public ColumnFiller {
+ protected:
+  void BindData(const arrow::ArrayData& data) override { bits_ = data.buffers[1] ? data.buffers[1]->data() : nullptr; }
+  void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
+    BitsToBytes(bits_, row, count, FlatVector::GetData(out) + at);
+  }
+  void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) override {
+    uint64_t bits[STANDARD_VECTOR_SIZE / 64 + 2];
+    constexpr size_t kWords = STANDARD_VECTOR_SIZE / 64;
+    for (size_t i = 0; i < mask.size(); i += kWords) {
+      const auto part = mask.subspan(i, std::min(kWords, mask.size() - i));
+      const int64_t rows = 64 * static_cast<int64_t>(part.size()) - std::countl_zero(part.back());
+      const int64_t n = CompactBits(bits_, row + static_cast<int64_t>(i) * 64, rows, part, bits, 0);
+      BitsToBytes(reinterpret_cast<const uint8_t*>(bits), 0, n, FlatVector::GetData(out) + at);
+      at += n;
+    }
+  }
+
+ private:
+  const uint8_t* bits_ = nullptr;
+};
+
+// The views are copied with pointers in them; the bytes stay in the array.
+class ViewFiller final : public ColumnFiller {
+ protected:
+  void BindData(const arrow::ArrayData& data) override {
+    views_ = data.buffers[1] ? data.buffers[1]->data_as<duckdb::string_t>() : nullptr;
+    buffers_.clear();
+    for (size_t i = 2; i < data.buffers.size(); ++i) buffers_.push_back(data.buffers[i] ? data.buffers[i]->data() : nullptr);
+  }
+  void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
+    HoldStrings(at, out);
+    ResolveViews(views_ + row, count, buffers_.data(), buffers_.size(),
+                 FlatVector::GetDataUnsafe<duckdb::string_t>(out) + at);
+  }
+  void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) override {
+    HoldStrings(at, out);
+    auto* const to = FlatVector::GetDataUnsafe<duckdb::string_t>(out) + at;
+    const int64_t n = CompactValues(views_ + row, sizeof(duckdb::string_t), mask, to);
+    ResolveViews(to, n, buffers_.data(), buffers_.size(), to);
+  }
+
+ private:
+  static_assert(sizeof(duckdb::string_t) == 16);
+  const duckdb::string_t* views_ = nullptr;
+  std::vector<const uint8_t*> buffers_;
+};
+
+std::unique_ptr<ColumnFiller> MakeBytes16Filler(const duckdb::LogicalType& type) {
+  if (type.id() == duckdb::LogicalTypeId::UHUGEINT) {
+    return std::make_unique<ConvertFiller<BigEndian16, duckdb::hugeint_t, ToHugeint<0>>>();
+  }
+  return std::make_unique<ConvertFiller<BigEndian16, duckdb::hugeint_t, ToHugeint<kSignBit>>>();
+}
+
+}  // namespace
+
+std::unique_ptr<ColumnFiller> MakeColumnFiller(const TypeLayout& layout) {
+  switch (layout.layout) {
+    case Layout::kSame:
+      return std::make_unique<SameFiller>(layout.width);
+    case Layout::kNarrow:
+      return std::make_unique<ConvertFiller<int32_t, int16_t, ToSmallDecimal>>();
+    case Layout::kBool:
+      return std::make_unique<BoolFiller>();
+    case Layout::kBytes16:
+      return MakeBytes16Filler(layout.sql);
+    case Layout::kView:
+      return std::make_unique<ViewFiller>();
+    case Layout::kInterval:
+      return std::make_unique<ConvertFiller<StoredInterval, duckdb::interval_t, ToInterval>>();
+    default:
+      return MakeNestedFiller(layout);
+  }
+}
+
+arrow::Result<std::unique_ptr<VectorFiller>> MakeVectorFiller(const catalog::ColumnDef& column,
+                                                              duckdb::ClientContext&) {
+  ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOfColumn(column));
+  return std::unique_ptr<VectorFiller>(MakeColumnFiller(layout));
+}
+
+void ColumnFiller::Bind(const std::shared_ptr<arrow::Array>& array) {
+  if (array == array_) return;
+  array_ = array;
+  null_bits_ = array->null_count() > 0 ? array->null_bitmap_data() : nullptr;
+  holder_.reset();
+  string_holder_.reset();
+  BindData(*array->data());
+}
+
+void ColumnFiller::Fill(const std::shared_ptr<arrow::Array>& array, int64_t offset, idx_t count, Vector& out) {
+  Bind(array);
+  const int64_t row = array->offset() + offset;
+  const auto rows = static_cast<int64_t>(count);
+  if (!PointAt(row, rows, out)) CopyData(row, rows, 0, out);
+  CopyNulls(row, rows, 0, out);
+}
+
+void ColumnFiller::FillSelected(const std::shared_ptr<arrow::Array>& array, int64_t offset, const uint16_t* sel,
+                                idx_t count, Vector& out) {
+  Bind(array);
+  for (idx_t i = 0; i < count;) {
+    idx_t end = i + 1;
+    while (end < count && sel[end] == sel[end - 1] + 1) ++end;
+    CopyRange(offset + sel[i], static_cast<int64_t>(end - i), i, out);
+    i = end;
+  }
+}
+
+void ColumnFiller::AppendMasked(const std::shared_ptr<arrow::Array>& array, int64_t offset,
+                                std::span<const uint64_t> mask, idx_t at, Vector& out) {
+  Bind(array);
+  CopyMasked(offset, mask, at, out);
+}
+
+void ColumnFiller::CopyRange(int64_t offset, int64_t count, idx_t at, Vector& out) {
+  const int64_t row = array_->offset() + offset;
+  CopyData(row, count, at, out);
+  CopyNulls(row, count, at, out);
+}
+
+void ColumnFiller::CopyMasked(int64_t offset, std::span<const uint64_t> mask, idx_t at, Vector& out) {
+  const int64_t row = array_->offset() + offset;
+  CopyMaskedData(row, mask, at, out);
+  const int64_t rows = std::min<int64_t>(static_cast<int64_t>(mask.size()) * 64, array_->length() - offset);
+  CopyMaskedNulls(row, rows, mask, at, out);
+}
+
+bool ColumnFiller::PointAt(int64_t, int64_t, Vector&) { return false; }
+
+void ColumnFiller::CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) {
+  for (const uint64_t word : mask) {
+    for (uint64_t bits = word; bits != 0;) {
+      const int first = std::countr_zero(bits);
+      const int length = std::countr_one(bits >> first);
+      CopyData(row + first, length, at, out);
+      at += length;
+      bits = first + length == 64 ? 0 : bits >> (first + length) << (first + length);
+    }
+    row += 64;
+  }
+}
+
+void ColumnFiller::AfterNulls(idx_t, int64_t, Vector&) {}
+
+void ColumnFiller::CopyNulls(int64_t row, int64_t count, idx_t at, Vector& out) {
+  auto& validity = FlatVector::Validity(out);
+  if (!HasNulls() && !validity.IsMaskSet()) return;
+  bool any = validity.IsMaskSet();
+  for (int64_t i = 0; i < count && !any; i += 64) {
+    const int64_t n = std::min<int64_t>(64, count - i);
+    any = std::popcount(BitmapWord(null_bits_, row + i, row + count)) != n;
+  }
+  if (!any) return;
+  validity.EnsureWritable();
+  uint64_t* const words = validity.GetData();
+  for (int64_t i = 0; i < count;) {
+    const int shift = static_cast<int>((at + i) % 64);
+    const int64_t n = std::min<int64_t>(64 - shift, count - i);
+    const uint64_t keep = n == 64 ? 0 : ~(((uint64_t{1} << n) - 1) << shift);
+    const uint64_t bits = HasNulls() ? BitmapWord(null_bits_, row + i, row + i + n) : ~uint64_t{0};
+    uint64_t& word = words[(at + i) / 64];
+    word = (word & keep) | ((bits << shift) & ~keep);
+    i += n;
+  }
+  AfterNulls(at, count, out);
+}
+
+void ColumnFiller::CopyMaskedNulls(int64_t row, int64_t count, std::span<const uint64_t> mask, idx_t at, Vector& out) {
+  auto& validity = FlatVector::Validity(out);
+  if (!HasNulls() && !validity.IsMaskSet()) return;
+  int64_t n = 0;
+  for (size_t i = 0; i < mask.size(); ++i, row += 64, count -= 64) {
+    if (mask[i] == 0) continue;
+    const uint64_t valid = HasNulls() ? BitmapWord(null_bits_, row, row + count) : ~uint64_t{0};
+    if ((mask[i] & ~valid) != 0 || validity.IsMaskSet()) {
+      validity.EnsureWritable();
+      uint64_t bits[2] = {0, 0};
+      const auto begin = static_cast<int64_t>(at + n);
+      const uint64_t one_word[] = {mask[i]};
+      const int64_t added =
+          CompactBits(reinterpret_cast<const uint8_t*>(&valid), 0, 64, one_word, bits, begin % 64);
+      uint64_t* const words = validity.GetData() + begin / 64;
+      const uint64_t before = begin % 64 == 0 ? 0 : ~uint64_t{0} >> (64 - begin % 64);
+      words[0] = (words[0] & before) | (bits[0] & ~before);
+      if (begin % 64 + added > 64) words[1] = bits[1];
+      n += added;
+    } else {
+      n += std::popcount(mask[i]);
+    }
+  }
+  if (validity.IsMaskSet()) AfterNulls(at, n, out);
+}
+
+void ColumnFiller::Hold(Vector& out) {
+  if (!holder_) {
+    holder_ = duckdb::make_buffer<duckdb::VectorBuffer>(duckdb::VectorBufferType::OPAQUE_BUFFER);
+    holder_->SetAuxiliaryData(duckdb::make_uniq<HeldArray>(array_));
+  }
+  out.SetAuxiliary(holder_);
+}
+
+void ColumnFiller::HoldStrings(idx_t at, Vector& out) {
+  if (!string_holder_) {
+    string_holder_ = duckdb::make_buffer<duckdb::VectorStringBuffer>();
+    string_holder_->SetAuxiliaryData(duckdb::make_uniq<HeldArray>(array_));
+  }
+  if (at == 0) {
+    out.SetAuxiliary(string_holder_);
+  } else if (out.GetAuxiliary() != string_holder_) {
+    duckdb::StringVector::AddBuffer(out, string_holder_);
+  }
+}
+
+}  // namespace pyralog::sql

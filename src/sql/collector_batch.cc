@@ -1,0 +1,61 @@
+#include <utility>
+
+#include "arrow/array/util.h"
+#include "pyralog/error.h"
+#include "sql/arrow_vectors.h"
+#include "sql/collector_columns.h"
+
+namespace pyralog::sql {
+namespace {
+
+class ColumnsCollector final : public BatchCollector {
+ public:
+  explicit ColumnsCollector(const std::vector<catalog::ColumnDef>& columns) {
+    arrow::FieldVector fields;
+    for (const auto& column : columns) fields.push_back(arrow::field(column.name, column.type, column.nullable));
+    schema_ = arrow::schema(std::move(fields));
+  }
+  arrow::Status Add(const catalog::ColumnDef& column) {
+    ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOfColumn(column));
+    columns_.push_back(MakeColumnCollector(layout));
+    return arrow::Status::OK();
+  }
+
+  arrow::Status Append(duckdb::DataChunk& chunk, duckdb::idx_t first_vector) override {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      auto status = columns_[i]->Append(chunk.data[first_vector + i], nullptr, chunk.size());
+      if (!status.ok()) {
+        return MakeError(GetErrorCode(status),
+                         "column \"" + schema_->field(static_cast<int>(i))->name() + "\": " + status.message());
+      }
+    }
+    rows_ += static_cast<int64_t>(chunk.size());
+    return arrow::Status::OK();
+  }
+  int64_t rows() const override { return rows_; }
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Finish() override {
+    std::vector<std::shared_ptr<arrow::ArrayData>> data;
+    for (auto& column : columns_) {
+      ARROW_ASSIGN_OR_RAISE(auto column_data, column->Finish());
+      data.push_back(std::move(column_data));
+    }
+    return arrow::RecordBatch::Make(schema_, std::exchange(rows_, 0), std::move(data));
+  }
+
+ private:
+  std::shared_ptr<arrow::Schema> schema_;
+  std::vector<std::unique_ptr<ColumnCollector>> columns_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<BatchCollector>> MakeBatchCollector(const std::vector<catalog::ColumnDef>& columns,
+                                                                  duckdb::ClientContext&) {
+  auto collector = std::make_unique<ColumnsCollector>(columns);
+  for (const auto& column : columns) ARROW_RETURN_NOT_OK(collector->Add(column));
+  return collector;
+}
+
+}  // namespace pyralog::sql

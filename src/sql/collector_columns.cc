@@ -1,0 +1,382 @@
+#include "sql/collector_columns.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "arrow/memory_pool.h"
+#include "duckdb/common/vector_operations/vector_operations.hpp"
+#include "pyralog/error.h"
+
+namespace pyralog::sql {
+namespace {
+
+using duckdb::idx_t;
+using duckdb::sel_t;
+using duckdb::Vector;
+
+constexpr int64_t kSmallestBuffer = 64;                    // a cache line, Arrow's alignment
+constexpr int64_t kMaxViewBuffer = int64_t{1} << 31;       // offsets into it are 32-bit, signed
+constexpr auto kMaxDecimal38 = static_cast<__int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
+
+// Same bytes on both sides.
+class SameCollector final : public ColumnCollector {
+ public:
+  SameCollector(std::shared_ptr<arrow::DataType> type, int width) : ColumnCollector(std::move(type)), width_(width) {}
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
+    ARROW_ASSIGN_OR_RAISE(uint8_t * out, values_.Extend(static_cast<int64_t>(rows.count) * width_));
+    if (rows.rows == nullptr) {
+      std::memcpy(out, rows.data, rows.count * width_);
+    } else {
+      GatherAny(rows, out);
+    }
+    for (idx_t i = 0; !rows.validity->AllValid() && i < rows.count; ++i) {
+      if (!rows.validity->RowIsValid(rows.At(i))) std::memset(out + i * width_, 0, width_);
+    }
+    return arrow::Status::OK();
+  }
+  arrow::Status FinishValues(arrow::ArrayData* data) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, values_.Finish());
+    data->buffers.push_back(std::move(buffer));
+    return arrow::Status::OK();
+  }
+
+ private:
+  template <typename T>
+  static void Gather(const VectorRows& rows, uint8_t* out) {
+    const T* const values = reinterpret_cast<const T*>(rows.data);
+    T* const to = reinterpret_cast<T*>(out);
+    for (idx_t i = 0; i < rows.count; ++i) to[i] = values[rows.rows[i]];
+  }
+  void GatherAny(const VectorRows& rows, uint8_t* out) const {
+    switch (width_) {
+      case 1:
+        return Gather<uint8_t>(rows, out);
+      case 2:
+        return Gather<uint16_t>(rows, out);
+      case 4:
+        return Gather<uint32_t>(rows, out);
+      case 8:
+        return Gather<uint64_t>(rows, out);
+      default:
+        return Gather<duckdb::hugeint_t>(rows, out);
+    }
+  }
+
+  const int width_;
+  GrowingBytes values_;
+};
+
+// A value a time. Convert returns false for a value that the stored type cannot hold.
+template <typename From, typename To, typename Convert>
+class ConvertCollector final : public ColumnCollector {
+ public:
+  using ColumnCollector::ColumnCollector;
+
+ protected:
+  arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
+    ARROW_ASSIGN_OR_RAISE(uint8_t * out, values_.Extend(static_cast<int64_t>(rows.count * sizeof(To))));
+    const From* const values = reinterpret_cast<const From*>(rows.data);
+    To* const to = reinterpret_cast<To*>(out);
+    for (idx_t i = 0; i < rows.count; ++i) {
+      const idx_t row = rows.At(i);
+      if (!rows.validity->RowIsValid(row)) {
+        to[i] = To{};
+      } else if (!Convert()(values[row], to + i)) {
+        return MakeError(ErrorCode::kInvalidArgument, "a value of type " + vector.GetType().ToString() +
+                                                          " does not fit Arrow's " + type_->ToString());
+      }
+    }
+    return arrow::Status::OK();
+  }
+  arrow::Status FinishValues(arrow::ArrayData* data) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, values_.Finish());
+    data->buffers.push_back(std::move(buffer));
+    return arrow::Status::OK();
+  }
+
+ private:
+  GrowingBytes values_;
+};
+
+struct FromSmallDecimal {
+  bool operator()(int16_t value, int32_t* out) const {
+    *out = value;
+    return true;
+  }
+};
+
+struct MonthDayNanos {
+  int32_t months, days;
+  int64_t nanos;
+};
+struct FromInterval {
+  bool operator()(const duckdb::interval_t& value, MonthDayNanos* out) const {
+    out->months = value.months;
+    out->days = value.days;
+    return !__builtin_mul_overflow(value.micros, int64_t{1000}, &out->nanos);
+  }
+};
+
+struct BigEndianWords {
+  uint64_t upper, lower;
+};
+template <uint64_t kFlip>
+struct FromHugeint {
+  bool operator()(const duckdb::hugeint_t& value, BigEndianWords* out) const {
+    out->upper = __builtin_bswap64(static_cast<uint64_t>(value.upper) ^ kFlip);
+    out->lower = __builtin_bswap64(value.lower);
+    return true;
+  }
+};
+constexpr uint64_t kTopBit = uint64_t{1} << 63;
+
+struct HugeintToDecimal {
+  bool operator()(const duckdb::hugeint_t& value, __int128* out) const {
+    *out = static_cast<__int128>((static_cast<unsigned __int128>(value.upper) << 64) | value.lower);
+    return *out < kMaxDecimal38 && *out > -kMaxDecimal38;
+  }
+};
+struct UhugeintToDecimal {
+  bool operator()(const duckdb::uhugeint_t& value, __int128* out) const {
+    *out = static_cast<__int128>((static_cast<unsigned __int128>(value.upper) << 64) | value.lower);
+    return *out < kMaxDecimal38 && *out >= 0;
+  }
+};
+
+class BoolCollector final : public ColumnCollector {
+ public:
+  using ColumnCollector::ColumnCollector;
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
+    const int64_t end = length_ + static_cast<int64_t>(rows.count);
+    const int64_t old_bytes = bits_.size();
+    ARROW_ASSIGN_OR_RAISE(uint8_t * added, bits_.Extend((end + 7) / 8 - old_bytes));
+    std::memset(added, 0, bits_.size() - old_bytes);
+    uint8_t* const bits = bits_.data();
+    for (idx_t i = 0; i < rows.count; ++i) {
+      const int64_t at = length_ + static_cast<int64_t>(i);
+      const idx_t row = rows.At(i);
+      const int bit = rows.validity->RowIsValid(row) ? rows.data[row] & 1 : 0;
+      bits[at / 8] |= static_cast<uint8_t>(bit << (at % 8));
+    }
+    return arrow::Status::OK();
+  }
+  arrow::Status FinishValues(arrow::ArrayData* data) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, bits_.Finish());
+    data->buffers.push_back(std::move(buffer));
+    return arrow::Status::OK();
+  }
+
+ private:
+  GrowingBytes bits_;
+};
+
+// Short strings live in their view on both sides; the bytes of longer ones go to one buffer (a further one every 2 GiB).
+class ViewCollector final : public ColumnCollector {
+ public:
+  using ColumnCollector::ColumnCollector;
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
+    ARROW_ASSIGN_OR_RAISE(uint8_t * out, views_.Extend(static_cast<int64_t>(rows.count * sizeof(View))));
+    View* const views = reinterpret_cast<View*>(out);
+    const auto* const strings = reinterpret_cast<const duckdb::string_t*>(rows.data);
+    for (idx_t i = 0; i < rows.count; ++i) {
+      const idx_t row = rows.At(i);
+      if (!rows.validity->RowIsValid(row)) {
+        views[i] = View{};
+      } else if (strings[row].IsInlined()) {
+        std::memcpy(&views[i], &strings[row], sizeof(View));
+      } else {
+        ARROW_RETURN_NOT_OK(AppendLong(strings[row], &views[i]));
+      }
+    }
+    return arrow::Status::OK();
+  }
+  arrow::Status FinishValues(arrow::ArrayData* data) override {
+    ARROW_ASSIGN_OR_RAISE(auto views, views_.Finish());
+    data->buffers.push_back(std::move(views));
+    if (bytes_.size() > 0) ARROW_RETURN_NOT_OK(FinishBytes());
+    data->buffers.insert(data->buffers.end(), full_.begin(), full_.end());
+    full_.clear();
+    return arrow::Status::OK();
+  }
+
+ private:
+  struct View {
+    uint32_t size;
+    char prefix[4];
+    uint32_t buffer;
+    uint32_t offset;
+  };
+
+  arrow::Status AppendLong(const duckdb::string_t& string, View* view) {
+    const auto size = static_cast<int64_t>(string.GetSize());
+    if (bytes_.size() + size >= kMaxViewBuffer && bytes_.size() > 0) ARROW_RETURN_NOT_OK(FinishBytes());
+    view->size = static_cast<uint32_t>(size);
+    view->buffer = static_cast<uint32_t>(full_.size());
+    view->offset = static_cast<uint32_t>(bytes_.size());
+    ARROW_ASSIGN_OR_RAISE(uint8_t * to, bytes_.Extend(size));
+    std::memcpy(to, string.GetData(), size);
+    std::memcpy(view->prefix, to, sizeof(view->prefix));
+    return arrow::Status::OK();
+  }
+  arrow::Status FinishBytes() {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, bytes_.Finish());
+    full_.push_back(std::move(buffer));
+    return arrow::Status::OK();
+  }
+
+  GrowingBytes views_;
+  GrowingBytes bytes_;
+  std::vector<std::shared_ptr<arrow::Buffer>> full_;
+};
+
+std::unique_ptr<ColumnCollector> MakeBytes16Collector(const TypeLayout& layout) {
+  if (layout.sql.id() == duckdb::LogicalTypeId::UHUGEINT) {
+    return std::make_unique<ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<0>>>(layout.arrow);
+  }
+  return std::make_unique<ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<kTopBit>>>(layout.arrow);
+}
+
+std::unique_ptr<ColumnCollector> MakeHugeintCollector(const TypeLayout& layout) {
+  if (layout.sql.id() == duckdb::LogicalTypeId::UHUGEINT) {
+    return std::make_unique<ConvertCollector<duckdb::uhugeint_t, __int128, UhugeintToDecimal>>(layout.arrow);
+  }
+  return std::make_unique<ConvertCollector<duckdb::hugeint_t, __int128, HugeintToDecimal>>(layout.arrow);
+}
+
+// Casts to VARCHAR and collects that.
+class TextCollector final : public ColumnCollector {
+ public:
+  explicit TextCollector(const std::shared_ptr<arrow::DataType>& type) : ColumnCollector(type), text_(type) {}
+
+  arrow::Status Append(Vector& vector, const sel_t* rows, idx_t count) override {
+    Vector text(duckdb::LogicalType::VARCHAR, std::max<idx_t>(count, STANDARD_VECTOR_SIZE));
+    if (rows == nullptr) {
+      duckdb::VectorOperations::DefaultCast(vector, text, count);
+    } else {
+      const duckdb::SelectionVector selected(const_cast<sel_t*>(rows));
+      Vector sliced(vector, selected, count);
+      duckdb::VectorOperations::DefaultCast(sliced, text, count);
+    }
+    return text_.Append(text, nullptr, count);
+  }
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override { return text_.Finish(); }
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows&) override { return arrow::Status::OK(); }
+  arrow::Status FinishValues(arrow::ArrayData*) override { return arrow::Status::OK(); }
+
+ private:
+  ViewCollector text_;
+};
+
+}  // namespace
+
+std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout) {
+  switch (layout.layout) {
+    case Layout::kSame:
+      return std::make_unique<SameCollector>(layout.arrow, layout.width);
+    case Layout::kNarrow:
+      return std::make_unique<ConvertCollector<int16_t, int32_t, FromSmallDecimal>>(layout.arrow);
+    case Layout::kBool:
+      return std::make_unique<BoolCollector>(layout.arrow);
+    case Layout::kBytes16:
+      return MakeBytes16Collector(layout);
+    case Layout::kView:
+      return std::make_unique<ViewCollector>(layout.arrow);
+    case Layout::kInterval:
+      return std::make_unique<ConvertCollector<duckdb::interval_t, MonthDayNanos, FromInterval>>(layout.arrow);
+    case Layout::kHugeintDecimal:
+      return MakeHugeintCollector(layout);
+    case Layout::kText:
+      return std::make_unique<TextCollector>(layout.arrow);
+    default:
+      return MakeNestedCollector(layout);
+  }
+}
+
+arrow::Status GrowingBytes::Grow(int64_t bytes) {
+  const int64_t capacity = std::max({bytes, capacity_ * 2, kSmallestBuffer});
+  if (buffer_ == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(buffer_, arrow::AllocateResizableBuffer(capacity));
+  } else {
+    ARROW_RETURN_NOT_OK(buffer_->Resize(capacity, /*shrink_to_fit=*/false));
+  }
+  data_ = buffer_->mutable_data();
+  capacity_ = buffer_->capacity();
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> GrowingBytes::Finish() {
+  if (buffer_ == nullptr) ARROW_RETURN_NOT_OK(Grow(0));
+  ARROW_RETURN_NOT_OK(buffer_->Resize(size_, /*shrink_to_fit=*/false));
+  data_ = nullptr;
+  size_ = capacity_ = 0;
+  return std::shared_ptr<arrow::Buffer>(std::move(buffer_));
+}
+
+arrow::Status ColumnCollector::Append(Vector& vector, const sel_t* rows, idx_t count) {
+  VectorRows input;
+  input.count = count;
+  if (vector.GetVectorType() == duckdb::VectorType::FLAT_VECTOR) {
+    input.data = duckdb::FlatVector::GetData(vector);
+    input.validity = &duckdb::FlatVector::Validity(vector);
+    input.rows = rows;
+    ARROW_RETURN_NOT_OK(AppendValues(vector, input));
+    return AppendNulls(input);
+  }
+  idx_t last = count;
+  for (idx_t i = 0; rows != nullptr && i < count; ++i) last = std::max<idx_t>(last, rows[i] + 1);
+  duckdb::UnifiedVectorFormat format;
+  vector.ToUnifiedFormat(last, format);
+  std::vector<sel_t> mapped;
+  if (rows != nullptr || format.sel->data() != nullptr) {
+    mapped.resize(count);
+    for (idx_t i = 0; i < count; ++i) {
+      mapped[i] = static_cast<sel_t>(format.sel->get_index(rows == nullptr ? i : rows[i]));
+    }
+    input.rows = mapped.data();
+  }
+  input.data = format.data;
+  input.validity = &format.validity;
+  ARROW_RETURN_NOT_OK(AppendValues(vector, input));
+  return AppendNulls(input);
+}
+
+arrow::Status ColumnCollector::AppendNulls(const VectorRows& rows) {
+  const auto count = static_cast<int64_t>(rows.count);
+  if (rows.validity->AllValid() && null_count_ == 0) {
+    length_ += count;
+    return arrow::Status::OK();
+  }
+  // Bits past the rows so far are 1 in every byte that is there.
+  const int64_t old_bytes = null_count_ == 0 ? 0 : nulls_.size();
+  const int64_t bytes = (length_ + count + 7) / 8;
+  ARROW_RETURN_NOT_OK(nulls_.Extend(bytes - nulls_.size()).status());
+  uint8_t* const bits = nulls_.data();
+  std::memset(bits + old_bytes, 0xFF, bytes - old_bytes);
+  for (int64_t i = 0; !rows.validity->AllValid() && i < count; ++i) {
+    if (rows.validity->RowIsValid(rows.At(i))) continue;
+    bits[(length_ + i) / 8] &= static_cast<uint8_t>(~(1 << ((length_ + i) % 8)));
+    ++null_count_;
+  }
+  length_ += count;
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::ArrayData>> ColumnCollector::Finish() {
+  auto data = std::make_shared<arrow::ArrayData>(type_, length_, null_count_);
+  ARROW_ASSIGN_OR_RAISE(auto nulls, nulls_.Finish());
+  data->buffers.push_back(null_count_ == 0 ? nullptr : std::move(nulls));
+  ARROW_RETURN_NOT_OK(FinishValues(data.get()));
+  length_ = null_count_ = 0;
+  return data;
+}
+
+}  // namespace pyralog::sql

@@ -1,0 +1,40 @@
+#include "sql/connection_state.h"
+
+#include "duckdb/main/attached_database.hpp"
+#include "duckdb/main/database_manager.hpp"
+#include "duckdb/main/valid_checker.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
+#include "sql/catalog.h"
+#include "sql/transaction.h"
+
+namespace pyralog::sql {
+
+void ConnectionState::StartStatement() {
+  rolled_back_ = false;
+  commit_error_.reset();
+}
+
+void ConnectionState::QueryBegin(duckdb::ClientContext& context) {
+  query_ = context.transaction.GetActiveQuery();
+}
+
+void ConnectionState::QueryEnd(duckdb::ClientContext& context,
+                               duckdb::optional_ptr<duckdb::ErrorData> error) {
+  if (error == nullptr || !error->HasError()) return;
+  if (!context.transaction.HasActiveTransaction() || context.transaction.IsAutoCommit()) return;
+  duckdb::MetaTransaction& transaction = context.ActiveTransaction();
+  auto database = transaction.GetReferencedDatabase(kCatalogName);
+  if (database == nullptr) return;
+  auto own = transaction.TryGetTransaction(*database);
+  if (own == nullptr || !static_cast<SqlTransaction&>(*own).Wrote(query_)) return;
+  duckdb::ValidChecker::Invalidate(transaction, error->RawMessage());
+}
+
+void ConnectionState::TransactionRollback(duckdb::MetaTransaction& transaction,
+                                          duckdb::ClientContext& context,
+                                          duckdb::optional_ptr<duckdb::ErrorData> error) {
+  rolled_back_ = true;
+  if (error != nullptr && error->HasError()) commit_error_ = *error;
+}
+
+}  // namespace pyralog::sql

@@ -1,0 +1,40 @@
+// What one connection has to remember between DuckDB's callbacks, because DuckDB forgets it: how its last
+// transaction ended, and why.
+#pragma once
+
+#include <optional>
+
+#include "duckdb.hpp"
+#include "duckdb/main/client_context_state.hpp"
+
+namespace pyralog::sql {
+
+// Used by the thread that runs the connection's statement.
+class ConnectionState final : public duckdb::ClientContextState {
+ public:
+  static constexpr char kKey[] = "pyralog";
+
+  // Before each statement.
+  void StartStatement();
+  // Whether a transaction was rolled back during the statement, asked for or not.
+  bool rolled_back() const { return rolled_back_; }
+  // The error that made a commit fail, with the code that DuckDB drops when it reports one.
+  const std::optional<duckdb::ErrorData>& commit_error() const { return commit_error_; }
+
+  void QueryBegin(duckdb::ClientContext& context) override;
+  // A statement that failed after it wrote something leaves an open transaction with half of its effects: only
+  // ROLLBACK is possible then. DuckDB does this for most errors itself, but not for all.
+  void QueryEnd(duckdb::ClientContext& context,
+                duckdb::optional_ptr<duckdb::ErrorData> error) override;
+  using duckdb::ClientContextState::QueryEnd;
+  void TransactionRollback(duckdb::MetaTransaction& transaction, duckdb::ClientContext& context,
+                           duckdb::optional_ptr<duckdb::ErrorData> error) override;
+  using duckdb::ClientContextState::TransactionRollback;
+
+ private:
+  duckdb::transaction_t query_ = duckdb::MAXIMUM_QUERY_ID;  // the statement that runs
+  bool rolled_back_ = false;
+  std::optional<duckdb::ErrorData> commit_error_;
+};
+
+}  // namespace pyralog::sql

@@ -1,0 +1,92 @@
+#include "sql/entry_set.h"
+
+#include <utility>
+
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/create_schema_info.hpp"
+#include "duckdb/parser/parsed_data/create_view_info.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "sql/catalog.h"
+#include "sql/errors.h"
+#include "sql/external.h"
+#include "sql/schema_entry.h"
+#include "sql/table_entry.h"
+
+namespace pyralog::sql {
+namespace {
+
+std::unique_ptr<duckdb::CatalogEntry> MakeView(SqlCatalog& catalog,
+                                               duckdb::SchemaCatalogEntry& schema,
+                                               const catalog::ViewDef& definition) {
+  duckdb::CreateViewInfo info(schema, definition.name);
+  info.query = duckdb::CreateViewInfo::ParseSelect(definition.sql);
+  info.aliases.assign(definition.aliases.begin(), definition.aliases.end());
+  info.sql = info.ToString();
+  return std::make_unique<duckdb::ViewCatalogEntry>(catalog, schema, info);
+}
+
+std::unique_ptr<duckdb::CatalogEntry> MakeTable(
+    SqlCatalog& catalog, duckdb::SchemaCatalogEntry& schema,
+    const std::shared_ptr<const catalog::TableDef>& definition) {
+  const auto info = ValueOrThrow(CreateInfoOf(*definition));
+  return std::make_unique<TableEntry>(catalog, schema, *info, definition);
+}
+
+}  // namespace
+
+EntrySet::EntrySet(SqlCatalog& catalog) : catalog_(catalog) {}
+EntrySet::~EntrySet() = default;
+
+duckdb::SchemaCatalogEntry* EntrySet::Schema(catalog::Transaction& transaction,
+                                             const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return SchemaLocked(transaction, name);
+}
+
+duckdb::SchemaCatalogEntry* EntrySet::SchemaLocked(catalog::Transaction& transaction,
+                                                   const std::string& name) {
+  const std::string key = duckdb::StringUtil::Lower(name);
+  const auto found = schemas_.find(key);
+  if (found != schemas_.end()) return found->second.get();
+  for (const std::string& existing : ValueOrThrow(transaction.ListSchemas())) {
+    if (duckdb::StringUtil::Lower(existing) != key) continue;
+    duckdb::CreateSchemaInfo info;
+    info.catalog = catalog_.GetName();
+    info.schema = existing;
+    auto& entry = schemas_[key];
+    entry = std::make_unique<SchemaEntry>(catalog_, info);
+    return entry.get();
+  }
+  return nullptr;
+}
+
+duckdb::CatalogEntry* EntrySet::Find(catalog::Transaction& transaction, const std::string& schema,
+                                     const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const Name key(duckdb::StringUtil::Lower(schema), duckdb::StringUtil::Lower(name));
+  const auto found = entries_.find(key);
+  if (found != entries_.end()) return found->second.get();
+  const catalog::EntryPtr entry = ValueOrThrow(transaction.Find(schema, name));
+  if (entry == nullptr) return nullptr;
+  duckdb::SchemaCatalogEntry* parent = SchemaLocked(transaction, schema);
+  if (parent == nullptr) return nullptr;
+  auto made = Make(*parent, *entry);
+  return (entries_[key] = std::move(made)).get();
+}
+
+std::unique_ptr<duckdb::CatalogEntry> EntrySet::Make(duckdb::SchemaCatalogEntry& schema,
+                                                     const catalog::Entry& entry) {
+  switch (entry.kind) {
+    case catalog::EntryKind::kTable:
+      return MakeTable(catalog_, schema, entry.table);
+    case catalog::EntryKind::kView:
+      return MakeView(catalog_, schema, *entry.view);
+    case catalog::EntryKind::kExternalTable:
+      return MakeExternalEntry(catalog_, schema, entry.external);
+    case catalog::EntryKind::kSchema:
+      break;
+  }
+  ThrowStatus(MakeError(ErrorCode::kDamaged, "catalog entry \"" + entry.name + "\" has no kind"));
+}
+
+}  // namespace pyralog::sql

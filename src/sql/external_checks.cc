@@ -1,0 +1,77 @@
+#include "sql/external_checks.h"
+
+#include <chrono>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+#include "formats/source.h"
+#include "io/resolver.h"
+#include "pyralog/error.h"
+
+namespace pyralog::sql {
+namespace {
+
+// The verdicts of this process. Full, it starts anew: a check is cheap, and who reads more files reads each once.
+class VerdictCache {
+ public:
+  static VerdictCache& Get() {
+    static VerdictCache& cache = *new VerdictCache();  // used until the very end, so never destroyed
+    return cache;
+  }
+
+  std::optional<FileVerdict> Find(const std::string& key, const FileStamp& stamp) {
+    const std::lock_guard lock(mutex_);
+    const auto found = known_.find(key);
+    if (found == known_.end() || found->second.first != stamp) return std::nullopt;
+    return found->second.second;
+  }
+
+  void Insert(const std::string& key, const FileStamp& stamp, const FileVerdict& verdict) {
+    const std::lock_guard lock(mutex_);
+    if (known_.size() >= kMaxEntries) known_.clear();
+    known_[key] = {stamp, verdict};
+  }
+
+ private:
+  static constexpr size_t kMaxEntries = 16'384;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::pair<FileStamp, FileVerdict>> known_;  // guarded by mutex_
+};
+
+}  // namespace
+
+arrow::Result<FileStamp> StampOf(const std::string& path) {
+  ARROW_RETURN_NOT_OK(io::CheckRegularFile(path));
+  std::error_code error;
+  FileStamp stamp;
+  stamp.size = std::filesystem::file_size(path, error);
+  if (!error) {
+    const auto written = std::filesystem::last_write_time(path, error);
+    stamp.modified_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                            std::chrono::file_clock::to_sys(written).time_since_epoch())
+                            .count();
+  }
+  if (!error) return stamp;
+  return MakeError(ErrorCode::kIo, path + ": " + error.message());
+}
+
+arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,
+                                     const formats::Options& options) {
+  // Opening refuses what is no regular file, so it comes first.
+  ARROW_ASSIGN_OR_RAISE(auto source, formats::Source::Open(io::PosixEnv(), path));
+  const auto stamp = StampOf(path);
+  const std::string key = format.info().name + ':' + path;
+  if (stamp.ok()) {
+    if (auto known = VerdictCache::Get().Find(key, *stamp)) return *known;
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto dataset, format.Open(source, options));
+  FileVerdict verdict{dataset->sql_reader_obstacle(), dataset->sql_reader_options()};
+  if (stamp.ok()) VerdictCache::Get().Insert(key, *stamp, verdict);
+  return verdict;
+}
+
+}  // namespace pyralog::sql

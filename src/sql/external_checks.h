@@ -1,0 +1,31 @@
+// The checks that foreign files pass before DuckDB's readers open them, and what is remembered of them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "arrow/result.h"
+#include "formats/format.h"
+
+namespace pyralog::sql {
+
+// What opening a file through its format told.
+struct FileVerdict {
+  std::string obstacle;      // formats::Dataset::sql_reader_obstacle
+  formats::Options options;  // formats::Dataset::sql_reader_options
+};
+
+// Opens the file through the format and returns what that says. A verdict is kept for as long as size and modification time
+// of the file are the same, so that only the first statement pays. Thread-safe.
+arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,
+                                     const formats::Options& options);
+
+// Size and modification time (nanoseconds since 1970) of a file.
+struct FileStamp {
+  uint64_t size = 0;
+  int64_t modified_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+arrow::Result<FileStamp> StampOf(const std::string& path);
+
+}  // namespace pyralog::sql

@@ -1,0 +1,113 @@
+#include "sql/prepared_statement.h"
+
+#include <utility>
+
+#include "duckdb/main/prepared_statement_data.hpp"
+#include "pyralog/error.h"
+#include "sql/catalog.h"
+#include "sql/errors.h"
+#include "sql/parameter_value.h"
+
+namespace pyralog::sql {
+namespace {
+
+// The version of our catalog that a statement was bound at.
+std::optional<uint64_t> CatalogVersion(const duckdb::StatementProperties& properties) {
+  const auto read = properties.read_databases.find(kCatalogName);
+  if (read != properties.read_databases.end() && read->second.catalog_version.IsValid()) {
+    return read->second.catalog_version.GetIndex();
+  }
+  const auto modified = properties.modified_databases.find(kCatalogName);
+  if (modified == properties.modified_databases.end() ||
+      !modified->second.identity.catalog_version.IsValid()) {
+    return std::nullopt;
+  }
+  return modified->second.identity.catalog_version.GetIndex();
+}
+
+}  // namespace
+
+SqlPreparedStatement::SqlPreparedStatement(std::shared_ptr<SessionConnection> connection,
+                                           std::string_view sql)
+    : connection_(std::move(connection)), sql_(sql) {}
+
+arrow::Result<std::unique_ptr<PreparedStatement>> SqlPreparedStatement::Make(
+    std::shared_ptr<SessionConnection> connection, std::string_view sql) {
+  std::unique_ptr<SqlPreparedStatement> made(new SqlPreparedStatement(std::move(connection), sql));
+  ARROW_RETURN_NOT_OK(made->PrepareAnew());
+  return made;
+}
+
+arrow::Status SqlPreparedStatement::PrepareAnew() {
+  ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql_));
+  if (statements.size() != 1) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "one statement can be prepared at a time, not " +
+                         std::to_string(statements.size()));
+  }
+  is_commit_ = IsCommit(*statements[0]);
+  return Guard([&]() -> arrow::Status {
+    statement_ = connection_->connection().Prepare(std::move(statements[0]));
+    if (statement_->HasError()) return StatusOf(statement_->GetErrorObject());
+    instance_ = &connection_->instance();
+    const auto& properties = statement_->data->properties;
+    keeps_plan_ = !properties.always_require_rebind && properties.bound_all_parameters;
+    catalog_version_ = CatalogVersion(properties);
+    schema_.reset();
+    const auto types = statement_->GetExpectedParameterTypes();
+    parameters_.clear();
+    values_.clear();
+    for (const auto& [name, index] : statement_->named_param_map) {
+      const auto type = types.find(name);
+      parameters_.push_back({name, index, std::nullopt});
+      if (type != types.end() && type->second.IsComplete()) parameters_.back().type = type->second;
+    }
+    return arrow::Status::OK();
+  });
+}
+
+bool SqlPreparedStatement::IsOutdated() {
+  if (instance_ != &connection_->instance()) return true;
+  return keeps_plan_ && catalog_version_ &&
+         *catalog_version_ != connection_->instance().catalog().newest_version();
+}
+
+arrow::Status SqlPreparedStatement::SetParameters(const Params& params) {
+  if (params.size() != parameters_.size()) {
+    return NameParameters(statement_->named_param_map, params).status();  // says what is wrong
+  }
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.index > params.size() || params[parameter.index - 1] == nullptr) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "there is no value for parameter $" + parameter.name);
+    }
+    ARROW_ASSIGN_OR_RAISE(duckdb::Value value, ParameterValue(*params[parameter.index - 1]));
+    if (parameter.type) value = CastIfExact(std::move(value), *parameter.type);
+    values_[parameter.name] = duckdb::BoundParameterData(std::move(value));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<SessionConnection::Result> SqlPreparedStatement::Run(const Params& params) {
+  ARROW_RETURN_NOT_OK(connection_->Prepare());
+  if (IsOutdated()) ARROW_RETURN_NOT_OK(PrepareAnew());
+  return Guard([&]() -> arrow::Result<SessionConnection::Result> {
+    ARROW_RETURN_NOT_OK(SetParameters(params));
+    // A kept plan scans no table: its rows are few, and cheaper to get at once.
+    return connection_->Run(*statement_, values_, is_commit_, /*stream=*/!keeps_plan_);
+  });
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlPreparedStatement::Query(
+    const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, Run(params));
+  if (!keeps_plan_) schema_.reset();  // types may follow the parameters'
+  return connection_->Read(std::move(result), &schema_);
+}
+
+arrow::Result<int64_t> SqlPreparedStatement::Execute(const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, Run(params));
+  return connection_->CountChanges(std::move(result));
+}
+
+}  // namespace pyralog::sql

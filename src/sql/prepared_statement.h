@@ -1,0 +1,52 @@
+// A prepared statement whose cached plan is kept usable: parameters are cast to the types it was made for, and it is
+// prepared anew when the catalog has changed (DuckDB would plan it at every execution from then on).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "duckdb.hpp"
+#include "pyralog/database.h"
+#include "sql/session.h"
+
+namespace pyralog::sql {
+
+class SqlPreparedStatement final : public PreparedStatement {
+ public:
+  static arrow::Result<std::unique_ptr<PreparedStatement>> Make(
+      std::shared_ptr<SessionConnection> connection, std::string_view sql);
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const Params& params) override;
+  arrow::Result<int64_t> Execute(const Params& params) override;
+
+ private:
+  struct Parameter {
+    std::string name;
+    duckdb::idx_t index;  // from 1
+    std::optional<duckdb::LogicalType> type;
+  };
+
+  SqlPreparedStatement(std::shared_ptr<SessionConnection> connection, std::string_view sql);
+
+  arrow::Status PrepareAnew();
+  bool IsOutdated();
+  arrow::Status SetParameters(const Params& params);
+  arrow::Result<SessionConnection::Result> Run(const Params& params);
+
+  const std::shared_ptr<SessionConnection> connection_;
+  const std::string sql_;
+  // Of the statement as last prepared.
+  duckdb::unique_ptr<duckdb::PreparedStatement> statement_;
+  const Instance* instance_ = nullptr;
+  bool is_commit_ = false;
+  bool keeps_plan_ = false;                  // the plan is used again; else every execution plans anew anyway
+  std::optional<uint64_t> catalog_version_;  // that the plan is made for, if it depends on the catalog
+  std::vector<Parameter> parameters_;
+  std::shared_ptr<arrow::Schema> schema_;    // of its rows; made by the first execution
+  ParameterMap values_;                      // of parameters_; reused
+};
+
+}  // namespace pyralog::sql

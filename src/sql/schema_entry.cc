@@ -1,0 +1,222 @@
+#include "sql/schema_entry.h"
+
+#include <utility>
+#include <vector>
+
+#include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/alter_table_info.hpp"
+#include "duckdb/parser/parsed_data/comment_on_column_info.hpp"
+#include "duckdb/parser/parsed_data/create_schema_info.hpp"
+#include "duckdb/parser/parsed_data/create_view_info.hpp"
+#include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
+#include "sql/catalog.h"
+#include "sql/errors.h"
+#include "sql/table_entry.h"
+#include "sql/transaction.h"
+
+namespace pyralog::sql {
+namespace {
+
+// Tables, external tables and views share their names.
+bool IsRelation(duckdb::CatalogType type) {
+  return type == duckdb::CatalogType::TABLE_ENTRY || type == duckdb::CatalogType::VIEW_ENTRY;
+}
+
+duckdb::CatalogType TypeOf(catalog::EntryKind kind) {
+  return kind == catalog::EntryKind::kView ? duckdb::CatalogType::VIEW_ENTRY
+                                           : duckdb::CatalogType::TABLE_ENTRY;
+}
+
+std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
+
+// Makes room for a new entry: true when there is none of the name (any more), false when the statement is to do
+// nothing because there is one.
+bool MakeRoom(SqlTransaction& transaction, const std::string& schema, const std::string& name,
+              duckdb::CatalogType type, duckdb::OnCreateConflict on_conflict) {
+  const catalog::EntryPtr existing = ValueOrThrow(transaction.state().Find(schema, name));
+  if (existing == nullptr) return true;
+  const bool same_kind = TypeOf(existing->kind) == type;
+  if (same_kind && on_conflict == duckdb::OnCreateConflict::IGNORE_ON_CONFLICT) return false;
+  if (same_kind && on_conflict == duckdb::OnCreateConflict::REPLACE_ON_CONFLICT) {
+    // The statement may read what it replaces: it goes on with the rows as they are now.
+    if (existing->kind == catalog::EntryKind::kTable) transaction.View(*existing->table);
+    ThrowIfError(transaction.state().Drop(schema, name, existing->kind));
+    transaction.NoteWrite();
+    return true;
+  }
+  ThrowStatus(MakeError(ErrorCode::kAlreadyExists,
+                        std::string(catalog::EntryKindName(existing->kind)) + " " + Quoted(name) +
+                            " already exists in schema " + Quoted(schema)));
+}
+
+const char* NameOf(duckdb::AlterTableType type) {
+  switch (type) {
+    case duckdb::AlterTableType::RENAME_COLUMN:
+      return "ALTER TABLE ... RENAME COLUMN";
+    case duckdb::AlterTableType::RENAME_TABLE:
+      return "ALTER TABLE ... RENAME TO";
+    case duckdb::AlterTableType::ADD_COLUMN:
+      return "ALTER TABLE ... ADD COLUMN";
+    case duckdb::AlterTableType::REMOVE_COLUMN:
+      return "ALTER TABLE ... DROP COLUMN";
+    case duckdb::AlterTableType::ALTER_COLUMN_TYPE:
+      return "ALTER TABLE ... ALTER COLUMN ... TYPE";
+    case duckdb::AlterTableType::SET_DEFAULT:
+      return "ALTER TABLE ... ALTER COLUMN ... SET or DROP DEFAULT";
+    case duckdb::AlterTableType::SET_NOT_NULL:
+      return "ALTER TABLE ... ALTER COLUMN ... SET NOT NULL";
+    case duckdb::AlterTableType::DROP_NOT_NULL:
+      return "ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL";
+    case duckdb::AlterTableType::ADD_CONSTRAINT:
+      return "ALTER TABLE ... ADD CONSTRAINT";
+    case duckdb::AlterTableType::SET_PARTITIONED_BY:
+      return "ALTER TABLE ... SET PARTITIONED BY";
+    case duckdb::AlterTableType::SET_SORTED_BY:
+      return "ALTER TABLE ... SET SORTED BY";
+    case duckdb::AlterTableType::ADD_FIELD:
+    case duckdb::AlterTableType::REMOVE_FIELD:
+    case duckdb::AlterTableType::RENAME_FIELD:
+      return "ALTER TABLE of a struct's field";
+    case duckdb::AlterTableType::SET_TABLE_OPTIONS:
+      return "ALTER TABLE ... SET (...)";
+    case duckdb::AlterTableType::RESET_TABLE_OPTIONS:
+      return "ALTER TABLE ... RESET (...)";
+    default:
+      return "this ALTER TABLE";
+  }
+}
+
+}  // namespace
+
+SchemaEntry::SchemaEntry(SqlCatalog& catalog, duckdb::CreateSchemaInfo& info)
+    : duckdb::SchemaCatalogEntry(catalog, info) {}
+
+void SchemaEntry::Scan(duckdb::ClientContext& context, duckdb::CatalogType type,
+                       const EntryVisitor& visit) {
+  if (!IsRelation(type)) return;
+  SqlTransaction& own = SqlTransaction::Get(context, catalog);
+  for (const catalog::EntryPtr& listed : ValueOrThrow(own.state().List(name))) {
+    duckdb::CatalogEntry* entry = own.entries().Find(own.state(), name, listed->name);
+    // DuckDB asks for tables and views in one go.
+    if (entry != nullptr) visit(*entry);
+  }
+}
+
+void SchemaEntry::Scan(duckdb::CatalogType type, const EntryVisitor& visit) {
+  // Asked for by DuckDB's own storage only, which has no part in this catalog.
+}
+
+duckdb::optional_ptr<duckdb::CatalogEntry> SchemaEntry::LookupEntry(
+    duckdb::CatalogTransaction transaction, const duckdb::EntryLookupInfo& lookup) {
+  if (!IsRelation(lookup.GetCatalogType())) return nullptr;
+  SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
+  return own.entries().Find(own.state(), name, lookup.GetEntryName());
+}
+
+SchemaEntry::Created SchemaEntry::CreateTable(duckdb::CatalogTransaction transaction,
+                                              duckdb::BoundCreateTableInfo& info) {
+  SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
+  const auto& base = info.Base();
+  catalog::TableDef definition = ValueOrThrow(DefinitionFromInfo(base, name));
+  if (!MakeRoom(own, name, base.table, duckdb::CatalogType::TABLE_ENTRY, base.on_conflict)) {
+    return nullptr;
+  }
+  ValueOrThrow(own.state().CreateTable(std::move(definition)));
+  own.NoteWrite();
+  return own.entries().Find(own.state(), name, base.table);
+}
+
+SchemaEntry::Created SchemaEntry::CreateView(duckdb::CatalogTransaction transaction,
+                                             duckdb::CreateViewInfo& info) {
+  SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
+  if (!MakeRoom(own, name, info.view_name, duckdb::CatalogType::VIEW_ENTRY, info.on_conflict)) {
+    return nullptr;
+  }
+  catalog::ViewDef definition;
+  definition.schema = name;
+  definition.name = info.view_name;
+  definition.sql = info.query->ToString();
+  definition.aliases.assign(info.aliases.begin(), info.aliases.end());
+  ValueOrThrow(own.state().CreateView(std::move(definition)));
+  own.NoteWrite();
+  return own.entries().Find(own.state(), name, info.view_name);
+}
+
+void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& info) {
+  SqlTransaction& own = SqlTransaction::Get(context, catalog);
+  const catalog::EntryPtr existing = ValueOrThrow(own.state().Find(name, info.name));
+  if (existing == nullptr) return;  // DuckDB has said so already, unless IF EXISTS
+  if (TypeOf(existing->kind) != info.type) {
+    ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
+                          Quoted(info.name) + " is a " +
+                              std::string(catalog::EntryKindName(existing->kind)) +
+                              "; use DROP " +
+                              (existing->kind == catalog::EntryKind::kView ? "VIEW" : "TABLE")));
+  }
+  ThrowIfError(own.state().Drop(name, info.name, existing->kind));
+  own.NoteWrite();
+}
+
+void SchemaEntry::Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInfo& info) {
+  switch (info.type) {
+    case duckdb::AlterType::ALTER_TABLE:
+      ThrowNotSupported(NameOf(info.Cast<duckdb::AlterTableInfo>().alter_table_type));
+    case duckdb::AlterType::ALTER_VIEW:
+      ThrowNotSupported("ALTER VIEW");
+    case duckdb::AlterType::SET_COMMENT:
+    case duckdb::AlterType::SET_COLUMN_COMMENT:
+      ThrowNotSupported("COMMENT ON");
+    default:
+      ThrowNotSupported("this ALTER");
+  }
+}
+
+SchemaEntry::Created SchemaEntry::CreateIndex(duckdb::CatalogTransaction transaction,
+                                              duckdb::CreateIndexInfo& info,
+                                              duckdb::TableCatalogEntry& table) {
+  ThrowNotSupported("CREATE INDEX");
+}
+
+SchemaEntry::Created SchemaEntry::CreateFunction(duckdb::CatalogTransaction transaction,
+                                                 duckdb::CreateFunctionInfo& info) {
+  ThrowNotSupported("CREATE MACRO (only as CREATE TEMP MACRO)");
+}
+
+SchemaEntry::Created SchemaEntry::CreateSequence(duckdb::CatalogTransaction transaction,
+                                                 duckdb::CreateSequenceInfo& info) {
+  ThrowNotSupported("CREATE SEQUENCE");
+}
+
+SchemaEntry::Created SchemaEntry::CreateTableFunction(duckdb::CatalogTransaction transaction,
+                                                      duckdb::CreateTableFunctionInfo& info) {
+  ThrowNotSupported("CREATE TABLE FUNCTION");
+}
+
+SchemaEntry::Created SchemaEntry::CreateCopyFunction(duckdb::CatalogTransaction transaction,
+                                                     duckdb::CreateCopyFunctionInfo& info) {
+  ThrowNotSupported("a copy function in a schema");
+}
+
+SchemaEntry::Created SchemaEntry::CreatePragmaFunction(duckdb::CatalogTransaction transaction,
+                                                       duckdb::CreatePragmaFunctionInfo& info) {
+  ThrowNotSupported("a pragma function in a schema");
+}
+
+SchemaEntry::Created SchemaEntry::CreateCollation(duckdb::CatalogTransaction transaction,
+                                                  duckdb::CreateCollationInfo& info) {
+  ThrowNotSupported("CREATE COLLATION");
+}
+
+SchemaEntry::Created SchemaEntry::CreateCoordinateSystem(
+    duckdb::CatalogTransaction transaction, duckdb::CreateCoordinateSystemInfo& info) {
+  ThrowNotSupported("CREATE COORDINATE SYSTEM");
+}
+
+SchemaEntry::Created SchemaEntry::CreateType(duckdb::CatalogTransaction transaction,
+                                             duckdb::CreateTypeInfo& info) {
+  ThrowNotSupported("CREATE TYPE (only as CREATE TEMP TYPE)");
+}
+
+}  // namespace pyralog::sql

@@ -1,0 +1,248 @@
+#include "sql/session.h"
+
+#include <utility>
+
+#include "duckdb/parser/parsed_data/transaction_info.hpp"
+#include "duckdb/parser/statement/transaction_statement.hpp"
+#include "pyralog/error.h"
+#include "sql/errors.h"
+#include "sql/parameter_value.h"
+#include "sql/prepared_statement.h"
+#include "sql/result_reader.h"
+
+namespace pyralog::sql {
+namespace {
+
+// How DuckDB begins its report of a failed commit, behind which the code is lost.
+constexpr std::string_view kFailedCommit = "Failed to commit: ";
+
+bool ChangesRows(duckdb::StatementType type) {
+  switch (type) {
+    case duckdb::StatementType::INSERT_STATEMENT:
+    case duckdb::StatementType::UPDATE_STATEMENT:
+    case duckdb::StatementType::DELETE_STATEMENT:
+    case duckdb::StatementType::MERGE_INTO_STATEMENT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What the reader of a streamed result holds while it reads. A result that is left before its end is cancelled, so that its
+// snapshot does not stay.
+class OpenResult {
+ public:
+  OpenResult(std::shared_ptr<duckdb::Connection> connection, std::shared_ptr<void> owner)
+      : owner_(std::move(owner)), connection_(std::move(connection)) {}
+  OpenResult(const OpenResult&) = delete;
+  OpenResult& operator=(const OpenResult&) = delete;
+  ~OpenResult() {
+    const arrow::Status ignored = Guard([&] {
+      connection_->context->CancelTransaction();
+      return arrow::Status::OK();
+    });
+  }
+
+ private:
+  const std::shared_ptr<void> owner_;
+  const std::shared_ptr<duckdb::Connection> connection_;
+};
+
+}  // namespace
+
+SessionConnection::SessionConnection(std::shared_ptr<SharedDatabase> database)
+    : database_(std::move(database)) {}
+
+arrow::Result<std::shared_ptr<SessionConnection>> SessionConnection::Open(
+    std::shared_ptr<SharedDatabase> database) {
+  std::shared_ptr<SessionConnection> opened(new SessionConnection(std::move(database)));
+  ARROW_RETURN_NOT_OK(opened->Connect());
+  return opened;
+}
+
+arrow::Status SessionConnection::Connect() {
+  ARROW_ASSIGN_OR_RAISE(instance_, database_->instance());
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<duckdb::Connection> made, instance_->Connect());
+  const std::lock_guard lock(interrupt_mutex_);
+  connection_ = std::move(made);
+  state_ = connection_->context->registered_state->Get<ConnectionState>(ConnectionState::kKey);
+  return arrow::Status::OK();
+}
+
+arrow::Status SessionConnection::Prepare() {
+  if (!open_result_.expired()) {
+    return MakeError(ErrorCode::kTransaction,
+                     "the session is still streaming a result: read it to its end or release it "
+                     "before the next statement");
+  }
+  if (instance_->is_dead()) {
+    ARROW_RETURN_NOT_OK(Connect());
+    return MakeError(ErrorCode::kTransaction,
+                     "an internal error has ended the session: an open transaction was rolled back "
+                     "and temporary tables are gone; the session can be used again");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> SessionConnection::Parse(
+    std::string_view sql) {
+  using Statements = duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>;
+  return Guard([&]() -> arrow::Result<Statements> {
+    return connection_->ExtractStatements(std::string(sql));
+  });
+}
+
+arrow::Status SessionConnection::StatusOfFailure(const duckdb::ErrorData& error) const {
+  const bool commit_failed = error.Type() == duckdb::ExceptionType::TRANSACTION &&
+                             error.RawMessage().starts_with(kFailedCommit);
+  if (commit_failed && state_->commit_error()) return StatusOf(*state_->commit_error());
+  return StatusOf(error);
+}
+
+arrow::Result<SessionConnection::Result> SessionConnection::Finish(
+    duckdb::unique_ptr<duckdb::PendingQueryResult> pending, bool is_commit) {
+  if (pending->HasError()) return StatusOfFailure(pending->GetErrorObject());
+  Result result = pending->Execute();
+  if (result->HasError()) return StatusOfFailure(result->GetErrorObject());
+  if (is_commit && state_->rolled_back()) {
+    return MakeError(ErrorCode::kTransaction,
+                     "nothing was committed: an earlier error had aborted the transaction, and it "
+                     "was rolled back now");
+  }
+  return result;
+}
+
+arrow::Result<SessionConnection::Result> SessionConnection::Run(
+    duckdb::unique_ptr<duckdb::SQLStatement> statement, ParameterMap* parameters, bool stream) {
+  return Guard([&]() -> arrow::Result<Result> {
+    state_->StartStatement();
+    const bool is_commit = IsCommit(*statement);
+    const duckdb::QueryParameters how(stream);
+    return Finish(parameters == nullptr
+                      ? connection_->PendingQuery(std::move(statement), how)
+                      : connection_->PendingQuery(std::move(statement), *parameters, how),
+                  is_commit);
+  });
+}
+
+arrow::Result<SessionConnection::Result> SessionConnection::Run(duckdb::PreparedStatement& statement,
+                                                                ParameterMap& parameters,
+                                                                bool is_commit, bool stream) {
+  return Guard([&]() -> arrow::Result<Result> {
+    state_->StartStatement();
+    return Finish(statement.PendingQuery(parameters, stream), is_commit);
+  });
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SessionConnection::Read(
+    Result result, std::shared_ptr<arrow::Schema>* schema) {
+  if (*schema == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(*schema, ResultSchema(*result));
+  }
+  std::shared_ptr<void> owner = shared_from_this();
+  if (result->type == duckdb::QueryResultType::STREAM_RESULT) {
+    owner = std::make_shared<OpenResult>(connection_, std::move(owner));
+    open_result_ = owner;
+  }
+  return MakeResultReader(
+      std::move(result), *schema, *connection_->context,
+      [this](const duckdb::ErrorData& error) { return StatusOfFailure(error); }, std::move(owner));
+}
+
+arrow::Result<int64_t> SessionConnection::CountChanges(Result result) {
+  return Guard([&]() -> arrow::Result<int64_t> {
+    // CREATE TABLE AS gives a count too, though DuckDB says that it gives nothing.
+    const bool has_count =
+        result->properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS ||
+        result->statement_type == duckdb::StatementType::CREATE_STATEMENT;
+    int64_t rows = 0;
+    int64_t count = 0;
+    while (true) {
+      duckdb::unique_ptr<duckdb::DataChunk> chunk;
+      duckdb::ErrorData error;
+      if (!result->TryFetch(chunk, error)) {
+        return StatusOfFailure(result->HasError() ? result->GetErrorObject() : error);
+      }
+      if (chunk == nullptr || chunk->size() == 0) break;
+      if (has_count) count = chunk->GetValue(0, 0).GetValue<int64_t>();
+      rows += static_cast<int64_t>(chunk->size());
+    }
+    if (has_count) return count;
+    return ChangesRows(result->statement_type) ? rows : 0;
+  });
+}
+
+void SessionConnection::Interrupt() {
+  const std::lock_guard lock(interrupt_mutex_);
+  connection_->Interrupt();
+}
+
+bool IsCommit(const duckdb::SQLStatement& statement) {
+  return statement.type == duckdb::StatementType::TRANSACTION_STATEMENT &&
+         statement.Cast<duckdb::TransactionStatement>().info->type ==
+             duckdb::TransactionType::COMMIT;
+}
+
+arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Params& params) {
+  if (names.size() != params.size()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "the statement takes " + std::to_string(names.size()) + " parameters, " +
+                         std::to_string(params.size()) + " were given");
+  }
+  ParameterMap values;
+  for (const auto& [name, index] : names) {
+    if (index == 0 || index > params.size() || params[index - 1] == nullptr) {
+      return MakeError(ErrorCode::kInvalidArgument, "there is no value for parameter $" + name);
+    }
+    ARROW_ASSIGN_OR_RAISE(duckdb::Value value, ParameterValue(*params[index - 1]));
+    values[name] = duckdb::BoundParameterData(std::move(value));
+  }
+  return values;
+}
+
+SqlSession::SqlSession(std::shared_ptr<SessionConnection> connection)
+    : connection_(std::move(connection)) {}
+
+arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql,
+                                                            const Params& params, bool stream) {
+  ARROW_RETURN_NOT_OK(connection_->Prepare());
+  ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql));
+  if (!params.empty() && statements.size() != 1) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "parameters are for one statement only, not for " +
+                         std::to_string(statements.size()));
+  }
+  SessionConnection::Result result;
+  for (size_t i = 0; i < statements.size(); ++i) {
+    const bool is_last = i + 1 == statements.size();
+    ParameterNames names = statements[i]->named_param_map;
+    ARROW_ASSIGN_OR_RAISE(ParameterMap values, NameParameters(names, params));
+    ARROW_ASSIGN_OR_RAISE(result, connection_->Run(std::move(statements[i]),
+                                                   values.empty() ? nullptr : &values,
+                                                   stream && is_last));
+  }
+  return result;
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlSession::Query(std::string_view sql,
+                                                                           const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  if (result == nullptr) return arrow::RecordBatchReader::Make({}, arrow::schema({}));
+  std::shared_ptr<arrow::Schema> schema;
+  return connection_->Read(std::move(result), &schema);
+}
+
+arrow::Result<int64_t> SqlSession::Execute(std::string_view sql, const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  if (result == nullptr) return 0;
+  return connection_->CountChanges(std::move(result));
+}
+
+arrow::Result<std::unique_ptr<PreparedStatement>> SqlSession::Prepare(std::string_view sql) {
+  ARROW_RETURN_NOT_OK(connection_->Prepare());
+  return SqlPreparedStatement::Make(connection_, sql);
+}
+
+void SqlSession::Interrupt() { connection_->Interrupt(); }
+
+}  // namespace pyralog::sql

@@ -1,0 +1,93 @@
+// One connection to the instance, and what is around each statement that it runs: errors, commits that fail, results that
+// are still being read.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "arrow/record_batch.h"
+#include "arrow/result.h"
+#include "duckdb.hpp"
+#include "pyralog/database.h"
+#include "sql/connection_state.h"
+#include "sql/shared_database.h"
+
+namespace pyralog::sql {
+
+using ParameterMap = duckdb::case_insensitive_map_t<duckdb::BoundParameterData>;
+using ParameterNames = duckdb::case_insensitive_map_t<duckdb::idx_t>;
+
+// One statement at a time; Interrupt from any thread. Shared by a session, its prepared statements and its open result.
+class SessionConnection : public std::enable_shared_from_this<SessionConnection> {
+ public:
+  static arrow::Result<std::shared_ptr<SessionConnection>> Open(
+      std::shared_ptr<SharedDatabase> database);
+
+  // To be called before a statement: fails while a streamed result is being read, and connects anew when the instance has
+  // ended. Temporary tables and an open transaction are lost with it, which is said once.
+  arrow::Status Prepare();
+
+  duckdb::Connection& connection() { return *connection_; }
+  Instance& instance() { return *instance_; }
+
+  arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> Parse(
+      std::string_view sql);
+
+  using Result = duckdb::unique_ptr<duckdb::QueryResult>;
+  // Runs a statement. With `stream`, rows may come while they are read.
+  arrow::Result<Result> Run(duckdb::unique_ptr<duckdb::SQLStatement> statement,
+                            ParameterMap* parameters, bool stream);
+  arrow::Result<Result> Run(duckdb::PreparedStatement& statement, ParameterMap& parameters,
+                            bool is_commit, bool stream);
+
+  // The result's rows. `schema` is theirs if it is known, or null.
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Read(
+      Result result, std::shared_ptr<arrow::Schema>* schema);
+  // Runs the result to its end and gives the number of rows changed.
+  arrow::Result<int64_t> CountChanges(Result result);
+
+  void Interrupt();
+
+ private:
+  explicit SessionConnection(std::shared_ptr<SharedDatabase> database);
+
+  arrow::Status Connect();
+  arrow::Result<Result> Finish(duckdb::unique_ptr<duckdb::PendingQueryResult> pending,
+                               bool is_commit);
+  arrow::Status StatusOfFailure(const duckdb::ErrorData& error) const;
+
+  const std::shared_ptr<SharedDatabase> database_;
+  std::shared_ptr<Instance> instance_;
+  std::mutex interrupt_mutex_;
+  std::shared_ptr<duckdb::Connection> connection_;  // replaced under interrupt_mutex_
+  duckdb::shared_ptr<ConnectionState> state_;       // of connection_
+  std::weak_ptr<void> open_result_;                 // alive while a streamed result is read
+};
+
+// Whether the statement is COMMIT.
+bool IsCommit(const duckdb::SQLStatement& statement);
+
+// The parameters by the names that the statement gives them. kInvalidArgument when their number differs.
+arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Params& params);
+
+class SqlSession final : public Session {
+ public:
+  explicit SqlSession(std::shared_ptr<SessionConnection> connection);
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(std::string_view sql,
+                                                                 const Params& params) override;
+  arrow::Result<int64_t> Execute(std::string_view sql, const Params& params) override;
+  arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) override;
+  void Interrupt() override;
+
+ private:
+  // Runs all statements and gives the result of the last; nothing when there is none.
+  arrow::Result<SessionConnection::Result> RunAll(std::string_view sql, const Params& params,
+                                                  bool stream);
+
+  const std::shared_ptr<SessionConnection> connection_;
+};
+
+}  // namespace pyralog::sql

@@ -1,0 +1,49 @@
+// A hot table as DuckDB sees it. Its columns and constraints are rebuilt from the SQL texts in the definition.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "catalog/entries.h"
+#include "duckdb.hpp"
+#include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/create_table_info.hpp"
+
+namespace pyralog::sql {
+
+class TableEntry final : public duckdb::TableCatalogEntry {
+ public:
+  TableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema,
+             duckdb::CreateTableInfo& info, std::shared_ptr<const catalog::TableDef> definition);
+
+  static TableEntry& Of(duckdb::TableCatalogEntry& table) { return static_cast<TableEntry&>(table); }
+
+  const catalog::TableDef& definition() const { return *definition_; }
+  // Whether the column is part of the primary key.
+  bool IsKeyColumn(int column) const;
+  bool has_checks() const { return !definition_->checks.empty(); }
+
+  duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext& context,
+                                                           duckdb::column_t column) override;
+  using duckdb::TableCatalogEntry::GetScanFunction;
+  duckdb::TableFunction GetScanFunction(duckdb::ClientContext& context,
+                                        duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
+  duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext& context) override;
+  // Adds nothing: our UPDATE fetches by row id whatever columns it needs beyond the changed ones.
+  void BindUpdateConstraints(duckdb::Binder& binder, duckdb::LogicalGet& get,
+                             duckdb::LogicalProjection& projection, duckdb::LogicalUpdate& update,
+                             duckdb::ClientContext& context) override;
+
+ private:
+  const std::shared_ptr<const catalog::TableDef> definition_;
+};
+
+// The columns and constraints of a definition, with defaults and checks parsed. kDamaged when a text does not parse.
+arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
+    const catalog::TableDef& definition);
+
+// The other way round; kNotSupported names whatever cannot be kept.
+arrow::Result<catalog::TableDef> DefinitionFromInfo(const duckdb::CreateTableInfo& info,
+                                                    const std::string& schema);
+
+}  // namespace pyralog::sql

@@ -1,0 +1,267 @@
+#include "sql/table_transaction.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "arrow/array/util.h"
+#include "arrow/compute/cast.h"
+#include "lsm/key.h"
+#include "pyralog/error.h"
+#include "sql/select_rows.h"
+#include "sql/table_scan.h"
+
+namespace pyralog::sql {
+namespace {
+
+std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+
+// `array` as the stored type: as it is, or cast where no value changes.
+arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<arrow::Array>& array,
+                                                         const std::shared_ptr<arrow::DataType>& type,
+                                                         const std::string& column) {
+  if (array->type()->Equals(*type)) return array;
+  const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
+  if (cast.ok()) return *cast;
+  return MakeError(ErrorCode::kInvalidArgument,
+                   "column " + Quoted(column) + " is stored as " + type->ToString() + "; " +
+                       array->type()->ToString() + " cannot be put into it: " +
+                       cast.status().message());
+}
+
+// Only columns that the table has, each once.
+arrow::Status CheckNames(const arrow::Schema& given, const arrow::Schema& table) {
+  std::vector<bool> seen(table.num_fields());
+  for (const auto& field : given.fields()) {
+    ARROW_ASSIGN_OR_RAISE(const int column, FindColumn(table, field->name()));
+    if (seen[column]) {
+      return MakeError(ErrorCode::kInvalidArgument, "column " + Quoted(field->name()) + " is given twice");
+    }
+    seen[column] = true;
+  }
+  return arrow::Status::OK();
+}
+
+// Rows in the order of `ids`, all null where an id is -1.
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> FetchOrNull(const lsm::TableView& view,
+                                                               const std::vector<int64_t>& ids,
+                                                               const std::vector<int>& columns) {
+  std::vector<int64_t> found;
+  std::vector<int64_t> places;  // of each key's row among those found
+  for (const int64_t id : ids) {
+    places.push_back(id < 0 ? -1 : static_cast<int64_t>(found.size()));
+    if (id >= 0) found.push_back(id);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto rows, view.Fetch(found, columns));
+  if (found.size() == ids.size()) return rows;
+  arrow::FieldVector fields;
+  arrow::ArrayVector arrays;
+  for (int i = 0; i < rows->num_columns(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto taken, TakeRows(*rows->column(i), places));
+    arrays.push_back(std::move(taken));
+    fields.push_back(rows->schema()->field(i)->WithNullable(true));
+  }
+  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+                                  static_cast<int64_t>(places.size()), std::move(arrays));
+}
+
+}  // namespace
+
+TableTransaction::TableTransaction(std::shared_ptr<SharedDatabase> database,
+                                   SharedDatabase::Begun begun)
+    : database_(std::move(database)), begun_(std::move(begun)) {}
+
+arrow::Result<std::unique_ptr<TableTransaction>> TableTransaction::Begin(
+    std::shared_ptr<SharedDatabase> database) {
+  ARROW_ASSIGN_OR_RAISE(auto begun, database->Begin());
+  return std::unique_ptr<TableTransaction>(
+      new TableTransaction(std::move(database), std::move(begun)));
+}
+
+arrow::Status TableTransaction::CheckOpen() const {
+  if (begun_.transaction == nullptr) {
+    return MakeError(ErrorCode::kTransaction, "the transaction has ended; begin another");
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<TableTransaction::TablePtr> TableTransaction::FindTable(std::string_view name) {
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  ARROW_ASSIGN_OR_RAISE(catalog::EntryPtr entry,
+                        begun_.transaction->Find(catalog::kDefaultSchema, name));
+  const size_t dot = name.find('.');
+  if (entry == nullptr && dot != std::string_view::npos) {
+    ARROW_ASSIGN_OR_RAISE(entry,
+                          begun_.transaction->Find(name.substr(0, dot), name.substr(dot + 1)));
+  }
+  if (entry == nullptr) {
+    return MakeError(ErrorCode::kNotFound, "there is no table " + Quoted(name));
+  }
+  if (entry->table == nullptr) {
+    return MakeError(ErrorCode::kNotSupported,
+                     "reading or writing " + std::string(catalog::EntryKindName(entry->kind)) + " " +
+                         Quoted(name) + " other than by SQL is not supported");
+  }
+  return entry->table;
+}
+
+arrow::Result<RowExpressions*> TableTransaction::Expressions(const TablePtr& table) {
+  auto& expressions = expressions_[table->id];
+  if (expressions == nullptr) {
+    if (instance_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(instance_, database_->instance());
+    }
+    ARROW_ASSIGN_OR_RAISE(expressions, RowExpressions::Make(*instance_, table));
+  }
+  return expressions.get();
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> TableTransaction::MissingColumn(const TablePtr& table,
+                                                                             int column,
+                                                                             int64_t rows) {
+  const catalog::ColumnDef& definition = table->columns[column];
+  if (definition.default_sql) {
+    ARROW_ASSIGN_OR_RAISE(RowExpressions * expressions, Expressions(table));
+    return expressions->Default(column, rows);
+  }
+  if (definition.nullable) return arrow::MakeArrayOfNull(definition.type, rows);
+  return MakeError(ErrorCode::kConstraint, "table " + Quoted(table->name) + ": column " +
+                                               Quoted(definition.name) +
+                                               " is not given, must not be NULL and has no default");
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableTransaction::Conform(
+    const TablePtr& table, const arrow::RecordBatch& batch) {
+  ARROW_ASSIGN_OR_RAISE(const auto stored, begun_.transaction->storage().Schema(table->id));
+  ARROW_RETURN_NOT_OK(CheckNames(*batch.schema(), *stored->arrow));
+  arrow::ArrayVector columns(table->columns.size());
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const int column, FindColumn(*stored->arrow, batch.column_name(i)));
+    const catalog::ColumnDef& definition = table->columns[column];
+    ARROW_ASSIGN_OR_RAISE(columns[column],
+                          CastExactly(batch.column(i), definition.type, definition.name));
+    if (!definition.nullable && columns[column]->null_count() > 0) {
+      return MakeError(ErrorCode::kConstraint, "table " + Quoted(table->name) + ": column " +
+                                                   Quoted(definition.name) + " must not be NULL");
+    }
+  }
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i] != nullptr) continue;
+    ARROW_ASSIGN_OR_RAISE(columns[i], MissingColumn(table, static_cast<int>(i), batch.num_rows()));
+  }
+  auto rows = arrow::RecordBatch::Make(stored->arrow, batch.num_rows(), std::move(columns));
+  if (!table->checks.empty()) {
+    ARROW_ASSIGN_OR_RAISE(RowExpressions * expressions, Expressions(table));
+    ARROW_RETURN_NOT_OK(expressions->Check(*rows));
+  }
+  return rows;
+}
+
+arrow::Result<std::vector<int64_t>> TableTransaction::Lookup(const catalog::TableDef& table,
+                                                             const lsm::TableView& view,
+                                                             const arrow::RecordBatch& keys) const {
+  if (table.key.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "table " + Quoted(table.name) + " has no primary key to look rows up by");
+  }
+  arrow::ArrayVector columns;
+  for (const int column : table.key) {
+    const catalog::ColumnDef& definition = table.columns[column];
+    const auto found = FindColumn(*keys.schema(), definition.name);
+    if (!found.ok()) {
+      return MakeError(ErrorCode::kInvalidArgument, "the keys lack column " + Quoted(definition.name) +
+                                                        " of the primary key of table " +
+                                                        Quoted(table.name));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto array,
+                          CastExactly(keys.column(*found), definition.type, definition.name));
+    columns.push_back(std::move(array));
+  }
+  lsm::KeyBatch encoded;
+  ARROW_RETURN_NOT_OK(encoded.Append(columns));
+  std::vector<int64_t> ids;
+  ARROW_RETURN_NOT_OK(view.Lookup(encoded, &ids));
+  return ids;
+}
+
+arrow::Status TableTransaction::Append(std::string_view table,
+                                       const std::shared_ptr<arrow::RecordBatch>& batch) {
+  ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
+  ARROW_ASSIGN_OR_RAISE(const auto rows, Conform(definition, *batch));
+  return begun_.transaction->storage().Append(definition->id, rows);
+}
+
+arrow::Status TableTransaction::Put(std::string_view table,
+                                    const std::shared_ptr<arrow::RecordBatch>& rows) {
+  ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
+  ARROW_ASSIGN_OR_RAISE(const auto conformed, Conform(definition, *rows));
+  lsm::Transaction& storage = begun_.transaction->storage();
+  ARROW_ASSIGN_OR_RAISE(const auto view, storage.View(definition->id));
+  ARROW_ASSIGN_OR_RAISE(std::vector<int64_t> ids, Lookup(*definition, *view, *conformed));
+  std::erase(ids, -1);
+  ARROW_RETURN_NOT_OK(storage.Delete(definition->id, ids).status());
+  const arrow::Status status = storage.Append(definition->id, conformed);
+  if (!status.ok() && !ids.empty()) failed_ = status;
+  return status;
+}
+
+arrow::Result<Transaction::GetResult> TableTransaction::Get(
+    std::string_view table, const std::shared_ptr<arrow::RecordBatch>& keys,
+    const std::vector<std::string>& columns) {
+  ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
+  ARROW_ASSIGN_OR_RAISE(const auto view, begun_.transaction->storage().View(definition->id));
+  std::vector<int> positions;
+  for (const std::string& name : columns) {
+    ARROW_ASSIGN_OR_RAISE(const int column, FindColumn(*view->schema()->arrow, name));
+    positions.push_back(column);
+  }
+  if (columns.empty()) {
+    for (int i = 0; i < view->schema()->num_fields(); ++i) positions.push_back(i);
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::vector<int64_t> ids, Lookup(*definition, *view, *keys));
+  GetResult result;
+  for (const int64_t id : ids) result.found.push_back(id >= 0);
+  ARROW_ASSIGN_OR_RAISE(result.rows, FetchOrNull(*view, ids, positions));
+  return result;
+}
+
+arrow::Result<int64_t> TableTransaction::Delete(std::string_view table,
+                                                const std::shared_ptr<arrow::RecordBatch>& keys) {
+  ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
+  lsm::Transaction& storage = begun_.transaction->storage();
+  ARROW_ASSIGN_OR_RAISE(const auto view, storage.View(definition->id));
+  ARROW_ASSIGN_OR_RAISE(std::vector<int64_t> ids, Lookup(*definition, *view, *keys));
+  std::erase(ids, -1);
+  return storage.Delete(definition->id, ids);
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> TableTransaction::Scan(
+    std::string_view table, const ScanOptions& options) {
+  ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
+  ARROW_ASSIGN_OR_RAISE(auto view, begun_.transaction->storage().View(definition->id));
+  return ScanTable(std::move(view), options);
+}
+
+arrow::Result<CommitNumber> TableTransaction::Commit() {
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  if (!failed_.ok()) {
+    const arrow::Status status = MakeError(
+        ErrorCode::kTransaction,
+        "nothing was committed: a Put had failed half-way (" + failed_.message() + ")");
+    ARROW_RETURN_NOT_OK(Rollback());
+    return status;
+  }
+  expressions_.clear();
+  const SharedDatabase::Begun ended = std::move(begun_);
+  begun_ = {};
+  return ended.transaction->Commit();
+}
+
+arrow::Status TableTransaction::Rollback() {
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  expressions_.clear();
+  begun_.transaction->Rollback();
+  begun_ = {};
+  return arrow::Status::OK();
+}
+
+}  // namespace pyralog::sql
