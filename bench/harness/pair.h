@@ -155,12 +155,11 @@ inline arrow::Status RunRound(const Pair& pair, SideRunner* ours, SideRunner* th
   return arrow::Status::OK();
 }
 
-inline size_t PairsWanted(const Pair& pair, const RunOptions& options,
-                          const std::vector<double>& values) {
-  if (options.pairs > 0) return options.pairs;
-  if (values.size() < kFewPairs) return kFewPairs;
+// How many pairs in all, after the first few of them. Asked once, so that the rest cannot be
+// stopped by how they turn out.
+inline size_t PairsWanted(const Pair& pair, const std::vector<double>& few) {
   const bool is_ratio = pair.measure != Measure::kSeconds;
-  return IsClose(Median(values), pair.goal, is_ratio) ? kManyPairs : kFewPairs;
+  return IsClose(Median(few), pair.goal, is_ratio) ? kManyPairs : kFewPairs;
 }
 
 inline double PressureWhileIdle(double seconds) {
@@ -187,8 +186,12 @@ inline arrow::Result<PairResult> RunPair(const Pair& pair, const RunOptions& opt
   if (pair.peer && pair.peer->pid != 0) children.push_back(pair.peer->pid);
   const ForeignLoadMeter foreign(options.cores, children);
   const PressureMeter pressure;
-  while (result.values.size() < PairsWanted(pair, options, result.values)) {
+  size_t wanted = options.pairs > 0 ? options.pairs : kFewPairs;
+  while (result.values.size() < wanted) {
     ARROW_RETURN_NOT_OK(RunRound(pair, &ours, peer, &result.values));
+    if (options.pairs == 0 && result.values.size() == kFewPairs) {
+      wanted = PairsWanted(pair, result.values);
+    }
   }
   result.pressure = pressure.Percent();
   result.foreign = foreign.Percent();

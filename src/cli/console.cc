@@ -40,7 +40,7 @@ arrow::Status Drain(arrow::RecordBatchReader& reader) {
   }
 }
 
-arrow::Status Interrupted() { return MakeError(ErrorCode::kInterrupted, "interrupted"); }
+arrow::Status Interrupted() { return MakeError(ErrorCode::kInterrupted, "cancelled by Ctrl-C"); }
 
 arrow::Status FileError(const std::string& path, int error) {
   const bool missing = error == ENOENT || error == ENOTDIR;
@@ -65,7 +65,7 @@ arrow::Status Console::RunStatement(const std::string& statement) {
     const Interrupts::Statement interruptible(session_.get());
     status = RunQuery(statement);
   }
-  if (settings_.shows_time) {
+  if (settings_.shows_time && status.ok()) {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     PrintToStderr(fmt::format("{:.3f} s", took.count()));
   }
@@ -182,8 +182,12 @@ arrow::Status Console::RunFile(const std::string& path) {
 
 ExitCode Console::ReportFailure(const arrow::Status& status) const {
   if (status.ok() || out_->reader_gone()) return ExitCode::kDone;
-  PrintToStderr(ErrorText(status));
-  return Interrupts::Get().requested() ? ExitCode::kInterrupted : ExitCode::kStatementFailed;
+  if (!Interrupts::Get().requested()) {
+    PrintToStderr(ErrorText(status));
+    return ExitCode::kStatementFailed;
+  }
+  PrintToStderr(ErrorText(Interrupted()));
+  return ExitCode::kInterrupted;
 }
 
 }  // namespace pyralog::cli

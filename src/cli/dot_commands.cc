@@ -55,7 +55,7 @@ arrow::Status ShowHelp(Console& console, const DotArguments&) {
     const std::string usage = fmt::format(".{} {}", command.name, command.arguments);
     text += fmt::format("{:<20}{}\n", usage, command.help);
   }
-  text += "Statements end with ';' and may take several lines. Ctrl-C cancels, Ctrl-D leaves.\n";
+  text += "Statements end with ';' and may take several lines. Ctrl-C cancels.\n";
   return console.WriteText(text);
 }
 
@@ -158,13 +158,13 @@ constexpr DotCommand kDotCommands[] = {
     {"exit", "", "leave; so do .quit and Ctrl-D", 0, QuitShell},
     {"formats", "", "the file formats of this build", 0, ShowFormats},
     {"help", "", "this list", 0, ShowHelp},
-    {"mode", "[MODE]", "how results are shown: box, csv, jsonl, arrow, markdown, line", 1, SetMode},
+    {"mode", "[MODE]", "box, csv, jsonl, arrow, markdown or line", 1, SetMode},
     {"quit", "", "leave", 0, QuitShell},
     {"read", "FILE", "run the statements of a file", 1, ReadFile},
     {"rows", "[N, all]", "how many rows a box shows", 1, SetRows},
     {"schema", "[TABLE]", "the columns of all tables and views, or of one", 1, ShowSchema},
     {"schemas", "", "the schemas of the database", 0, ShowSchemas},
-    {"tables", "[PATTERN]", "tables and views; a pattern is a part of the name, or has % and _", 1, ShowTables},
+    {"tables", "[PATTERN]", "tables and views whose name holds PATTERN (or % and _)", 1, ShowTables},
     {"timer", "[on, off]", "how long each statement takes", 1, SetTimer},
     {"version", "", "the version of this program", 0, ShowVersion},
 };
@@ -188,8 +188,7 @@ arrow::Status UnknownCommand(const std::string& name) {
   for (const DotCommand& command : kDotCommands) names.push_back(command.name);
   const std::string nearest = NearestWord(name, names);
   return BadArgument("there is no command ." + name +
-                     (nearest.empty() ? "" : "; did you mean ." + nearest + "?") +
-                     (nearest.empty() ? "; .help lists them" : " (.help lists them)"));
+                     (nearest.empty() ? "; .help lists them" : "; did you mean ." + nearest + "?"));
 }
 
 }  // namespace

@@ -1,25 +1,19 @@
 #include "lsm/batch_rows.h"
 
-#include <bit>
-
-#include "arrow/array/array_primitive.h"
-#include "arrow/buffer.h"
-#include "arrow/compute/api_vector.h"
-#include "arrow/compute/exec.h"
 #include "lsm/column_adapt.h"
+#include "lsm/row_selection.h"
 
 namespace pyralog::lsm {
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterBatch(const std::shared_ptr<arrow::RecordBatch>& batch,
                                                                const MaskWords& mask, int64_t kept) {
   if (kept == batch->num_rows()) return batch;
-  auto bits = arrow::Buffer::Wrap(mask);
-  const auto filter = std::make_shared<arrow::BooleanArray>(batch->num_rows(), std::move(bits));
-  arrow::compute::ExecContext context;
-  context.set_use_threads(false);
-  ARROW_ASSIGN_OR_RAISE(auto filtered,
-                        arrow::compute::Filter(batch, filter, arrow::compute::FilterOptions::Defaults(), &context));
-  return filtered.record_batch();
+  arrow::ArrayVector columns;
+  for (const auto& column : batch->columns()) {
+    ARROW_ASSIGN_OR_RAISE(auto filtered, FilterRows(column, mask, kept));
+    columns.push_back(std::move(filtered));
+  }
+  return arrow::RecordBatch::Make(batch->schema(), kept, std::move(columns));
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> AdaptBatch(const std::shared_ptr<arrow::RecordBatch>& batch,

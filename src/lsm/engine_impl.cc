@@ -260,6 +260,11 @@ arrow::Status EngineImpl::Close() {
   if (!options_.read_only && log_.state().ok()) {
     status &= log_.CloseWriter();
     status &= manifest_->Close();
+    // A log without commits need not stay: who opens and only reads leaves no file behind.
+    const bool empty = last_commit_ == recovery_.last_commit && log_number_ > manifest_->state().log_number;
+    if (status.ok() && empty && manifest_->state().commit <= recovery_.last_commit) {
+      (void)env_->RemoveFile(WalPath(log_number_));
+    }
   }
   lock_.reset();
   return status;

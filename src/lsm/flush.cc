@@ -230,7 +230,9 @@ void EngineImpl::WakeBackground() {
 }
 
 void EngineImpl::StartBackground() {
-  if (options_.background_work && !options_.read_only) background_ = std::thread([this] { BackgroundLoop(); });
+  if (!options_.background_work || options_.read_only) return;
+  if (FlushDue()) WakeBackground();
+  background_ = std::thread([this] { BackgroundLoop(); });
 }
 
 void EngineImpl::BackgroundLoop() {

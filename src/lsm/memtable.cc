@@ -5,6 +5,7 @@
 #include "arrow/array/concatenate.h"
 #include "arrow/util/byte_size.h"
 #include "lsm/segment.h"
+#include "lsm/segment_encoding.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -70,6 +71,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatenateBatches(
     parts.reserve(batches.size());
     for (const auto& batch : batches) parts.push_back(batch->column(c));
     ARROW_ASSIGN_OR_RAISE(columns[c], arrow::Concatenate(parts));
+    // Concatenated views keep each part's data buffer; one buffer takes their place.
+    if (columns[c]->data()->buffers.size() > 3) {
+      ARROW_ASSIGN_OR_RAISE(columns[c], ToStorage(columns[c]));
+    }
   }
   return arrow::RecordBatch::Make(batches[0]->schema(), rows, std::move(columns));
 }

@@ -15,6 +15,7 @@
 namespace pyralog::lsm {
 namespace {
 
+constexpr uint32_t kMostLogs = 8;  // log files at opening above which a flush is due
 constexpr char kRestore[] = "; restore the database from a backup";
 
 arrow::Status Damaged(const std::string& what) { return MakeError(ErrorCode::kDamaged, what + kRestore); }
@@ -383,6 +384,8 @@ arrow::Status EngineImpl::StartLog() {
   }
   active_bytes_ = bytes;
   log_bytes_total_ = recovery_.log_bytes;
+  // Each opening leaves a log behind; a flush removes them.
+  reclaim_due_ = reclaim_due_ || log_number_ - oldest_log_ > kMostLogs;
   if (recovery_.log_records > 0) return arrow::Status::OK();
   // Nothing in the logs: they end here, so that opening and closing leaves one file.
   ManifestState state = Describe(*CurrentTables(), log_number_);

@@ -4,11 +4,9 @@
 #include <bit>
 #include <numeric>
 
-#include "arrow/array/builder_primitive.h"
 #include "arrow/array/concatenate.h"
 #include "arrow/array/util.h"
-#include "arrow/compute/api_vector.h"
-#include "arrow/compute/exec.h"
+#include "lsm/row_selection.h"
 #include "pyralog/error.h"
 
 namespace pyralog::lsm {
@@ -176,14 +174,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(std::span<c
     if (consecutive) {
       parts.push_back(array->Slice(offset, static_cast<int64_t>(end - i)));
     } else {
-      arrow::Int64Builder places;
-      ARROW_RETURN_NOT_OK(places.Reserve(end - i));
-      for (size_t j = i; j < end; ++j) places.UnsafeAppend(row_ids[j] - base);
-      ARROW_ASSIGN_OR_RAISE(auto indices, places.Finish());
-      arrow::compute::ExecContext context;
-      context.set_use_threads(false);
-      ARROW_ASSIGN_OR_RAISE(auto taken, arrow::compute::Take(*array, *indices,
-                                                             arrow::compute::TakeOptions::NoBoundsCheck(), &context));
+      std::vector<int64_t> places;
+      for (size_t j = i; j < end; ++j) places.push_back(row_ids[j] - base);
+      ARROW_ASSIGN_OR_RAISE(auto taken, TakeRows(array, places));
       parts.push_back(std::move(taken));
     }
     i = end;

@@ -286,7 +286,7 @@ arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id, 
     if (row >= moved.rows()) return unknown();
     if (!moved.IsKept(row)) return false;
     row = moved.Rank(row);
-    ++ordinal;
+    ordinal = table->own[ordinal].moved_to;
   }
   if (ordinal >= table->own.size() || row >= table->own[ordinal].source()->BornAt(number)) return unknown();
   return table->own[ordinal].source()->deaths().Kill(row, number);
@@ -327,29 +327,32 @@ arrow::Status TransactionImpl::SpillIfLarge() {
 }
 
 arrow::Status TransactionImpl::Spill(OwnTable* table) {
-  if (table->own.empty() || !table->own.back().memtable || table->own.back().moved) return arrow::Status::OK();
-  OwnSource& old = table->own.back();
-  const MemTable& memtable = *old.memtable;
-  const int64_t rows = memtable.rows();
-  if (rows == 0) return arrow::Status::OK();
-  ARROW_ASSIGN_OR_RAISE(auto writer, engine_->NewSegment(table->id, memtable.schema()));
-  ARROW_ASSIGN_OR_RAISE(auto kept,
-                        CopyLiveRows(memtable, memtable.schema(), CommitNumber(number_), CommitNumber{}, writer.get()));
-  std::shared_ptr<SegmentSource> segment;
+  // All of them, so that the segments' rows come before those in memory: a commit keeps that order.
+  const size_t count = table->own.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (table->own[i].memtable) ARROW_RETURN_NOT_OK(SpillSource(table, i));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status TransactionImpl::SpillSource(OwnTable* table, size_t index) {
+  const std::shared_ptr<MemTable> memtable = table->own[index].memtable;
+  if (memtable->rows() == 0) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto writer, engine_->NewSegment(table->id, memtable->schema()));
+  ARROW_ASSIGN_OR_RAISE(auto kept, CopyLiveRows(*memtable, memtable->schema(), CommitNumber(number_), CommitNumber{},
+                                                writer.get()));
   if (kept->kept() > 0) {
     ARROW_ASSIGN_OR_RAISE(const SegmentMeta meta, writer->Finish());
-    ARROW_ASSIGN_OR_RAISE(segment, engine_->AdoptSegment(meta, memtable.schema()));
+    ARROW_ASSIGN_OR_RAISE(auto segment, engine_->AdoptSegment(meta, memtable->schema()));
     segment->SetBirth(CommitNumber(number_));
     segment->MarkObsolete();  // until the commit lists it
+    table->own.push_back({nullptr, std::move(segment), nullptr});
   }
+  OwnSource& old = table->own[index];
   old.moved = std::move(kept);
+  old.moved_to = table->own.size() - 1;
   old.memtable = nullptr;
   table->view = nullptr;
-  if (segment) {
-    table->own.push_back({nullptr, std::move(segment), nullptr});
-  } else {
-    table->own.push_back({std::make_shared<MemTable>(table->id, table->schema, 0), nullptr, nullptr});
-  }
   return arrow::Status::OK();
 }
 

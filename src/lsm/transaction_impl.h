@@ -56,7 +56,8 @@ class TransactionImpl final : public Transaction {
   struct OwnSource {
     std::shared_ptr<MemTable> memtable;
     std::shared_ptr<SegmentSource> segment;
-    std::unique_ptr<KeptRows> moved;  // retired: its rows went to the next source, these survived
+    std::unique_ptr<KeptRows> moved;  // retired: these of its rows went to ...
+    size_t moved_to = 0;              // ... this one of the table's own sources
     RowSourcePtr source() const { return memtable ? RowSourcePtr(memtable) : RowSourcePtr(segment); }
   };
   struct OwnTable {
@@ -78,7 +79,9 @@ class TransactionImpl final : public Transaction {
   arrow::Status CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys) REQUIRES(mutex_);
   arrow::Result<bool> DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number) REQUIRES(mutex_);
   arrow::Status SpillIfLarge() REQUIRES(mutex_);
+  // Moves the rows that the table has in memory to segments.
   arrow::Status Spill(OwnTable* table) REQUIRES(mutex_);
+  arrow::Status SpillSource(OwnTable* table, size_t index) REQUIRES(mutex_);
   arrow::Result<PreparedCommit> Prepare() REQUIRES(mutex_);
   arrow::Status PrepareRows(const OwnTable& table, const MemTable& memtable, PreparedTable* out) REQUIRES(mutex_);
   void End() REQUIRES(mutex_);

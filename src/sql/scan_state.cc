@@ -214,6 +214,12 @@ void ScanLocalState::ApplyFilters(std::span<uint64_t> mask) {
     if (!column.filter_needed) continue;
     if (is_empty()) return;
     if (column.column->kind == ScanColumn::Kind::kRowId) {
+      // A few row ids in a unit of many vectors: late materialisation.
+      const auto statistics = RowIdStatistics(first_row_id_ + vector_begin_, vector_rows_);
+      if (CheckZone(*column.column->filter, *statistics) == ZoneVerdict::kNone) {
+        std::fill(mask.begin(), mask.end(), 0);
+        return;
+      }
       column.filter->Apply({RowIds(), 0, vector_rows_}, mask);
     } else {
       column.filter->Apply({ArrayOf(column), vector_begin_, vector_rows_}, mask);

@@ -57,6 +57,8 @@ class Workload {
   // Commits so far. The model after commit i is states()[i]; behind `acknowledged` there may be one that was in flight.
   uint64_t acknowledged() const { return acknowledged_; }
   const std::vector<std::shared_ptr<const DatabaseModel>>& states() const { return states_; }
+  // Commits at the last Flush that succeeded: what survives without a log.
+  uint64_t flushed() const { return flushed_; }
   const DatabaseModel& model() const { return *states_[acknowledged_]; }
   // What the model found wrong inside a transaction (its own writes not seen, a key twice); "" when nothing.
   const std::string& wrong() const { return wrong_; }
@@ -69,6 +71,7 @@ class Workload {
   std::mt19937_64 random_;
   std::vector<std::shared_ptr<const DatabaseModel>> states_;
   uint64_t acknowledged_ = 0;
+  uint64_t flushed_ = 0;
   std::string wrong_;
 };
 

@@ -4,7 +4,7 @@
 #include "arrow/io/compressed.h"
 #include "arrow/util/compression.h"
 #include "formats/format.h"
-#include "formats/json/json_check.h"
+#include "formats/json_check.h"
 #include "formats/row_text.h"
 
 namespace pyralog::formats {

@@ -7,6 +7,7 @@
 #include "arrow/dataset/file_parquet.h"
 #include "formats/foreign_arrays.h"
 #include "formats/parquet/footer.h"
+#include "formats/parquet/variant_column.h"
 #include "parquet/arrow/reader.h"
 #include "parquet/arrow/schema.h"
 #include "parquet/exception.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr int64_t kBatchRows = 64 * 1024;
 
 using FooterPtr = std::shared_ptr<::parquet::FileMetaData>;
+using Variants = std::vector<std::shared_ptr<const VariantColumn>>;
 
 arrow::Result<std::shared_ptr<::parquet::arrow::FileReader>> OpenArrowReader(
     const Source& source, const FooterPtr& footer) {
@@ -26,6 +28,7 @@ arrow::Result<std::shared_ptr<::parquet::arrow::FileReader>> OpenArrowReader(
   ::parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
   arrow_properties.set_batch_size(kBatchRows);
   arrow_properties.set_pre_buffer(false);
+  arrow_properties.set_arrow_extensions_enabled(true);  // UUID and JSON as what they are
   BEGIN_PARQUET_CATCH_EXCEPTIONS
   auto reader = ::parquet::ParquetFileReader::Open(source.AsRandomAccess(), properties, footer);
   ARROW_ASSIGN_OR_RAISE(auto opened,
@@ -35,20 +38,27 @@ arrow::Result<std::shared_ptr<::parquet::arrow::FileReader>> OpenArrowReader(
   END_PARQUET_CATCH_EXCEPTIONS
 }
 
+// Which leaves make the wanted columns, and where each wanted column is in what then is read: the file's order.
+struct Projection {
+  std::shared_ptr<arrow::Schema> schema;
+  std::vector<int> leaves;
+  std::vector<int> order;
+  std::vector<const VariantColumn*> variants;  // beside each wanted column, nullptr for what is none
+};
+
 // Keeps the file's reader alive, validates each batch, and puts the path before what goes wrong.
 class CheckedBatches : public arrow::RecordBatchReader {
  public:
   CheckedBatches(SourcePtr source, std::shared_ptr<::parquet::arrow::FileReader> file,
                  std::shared_ptr<arrow::RecordBatchReader> batches, int64_t rows,
-                 std::shared_ptr<arrow::Schema> schema, std::vector<int> order)
+                 std::shared_ptr<const Projection> projection)
       : source_(std::move(source)),
         file_(std::move(file)),
         batches_(std::move(batches)),
         rows_left_(rows),
-        schema_(std::move(schema)),
-        order_(std::move(order)) {}
+        projection_(std::move(projection)) {}
 
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+  std::shared_ptr<arrow::Schema> schema() const override { return projection_->schema; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     return source_->Wrap(ReadChecked(out));
@@ -66,10 +76,15 @@ class CheckedBatches : public arrow::RecordBatchReader {
     }
     if (batch == nullptr) return arrow::Status::OK();
     ARROW_ASSIGN_OR_RAISE(batch, ValidateForeign(*batch));
-    std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-    columns.reserve(order_.size());
-    for (const int at : order_) columns.push_back(batch->column_data(at));
-    *out = arrow::RecordBatch::Make(schema_, batch->num_rows(), std::move(columns));
+    std::vector<std::shared_ptr<arrow::Array>> columns;
+    for (size_t i = 0; i < projection_->order.size(); ++i) {
+      std::shared_ptr<arrow::Array> column = batch->column(projection_->order[i]);
+      if (const VariantColumn* variant = projection_->variants[i]) {
+        ARROW_ASSIGN_OR_RAISE(column, variant->ToJson(*column, source_->limits().pool));
+      }
+      columns.push_back(std::move(column));
+    }
+    *out = arrow::RecordBatch::Make(projection_->schema, batch->num_rows(), std::move(columns));
     return arrow::Status::OK();
     END_PARQUET_CATCH_EXCEPTIONS
   }
@@ -78,15 +93,7 @@ class CheckedBatches : public arrow::RecordBatchReader {
   const std::shared_ptr<::parquet::arrow::FileReader> file_;  // batches_ reads through it
   const std::shared_ptr<arrow::RecordBatchReader> batches_;
   int64_t rows_left_;  // of the row group; a column that ends early would end it quietly
-  const std::shared_ptr<arrow::Schema> schema_;
-  const std::vector<int> order_;  // positions in the batches that come, in the order of schema_
-};
-
-// Which leaves make the wanted columns, and where each wanted column is in what then is read: the file's order.
-struct Projection {
-  std::shared_ptr<arrow::Schema> schema;
-  std::vector<int> leaves;
-  std::vector<int> order;
+  const std::shared_ptr<const Projection> projection_;
 };
 
 void CollectLeaves(const ::parquet::arrow::SchemaField& field, std::vector<int>* out) {
@@ -117,7 +124,7 @@ class RowGroupTask : public ScanTask {
                           file->GetRecordBatchReader({row_group_}, projection_->leaves));
     return std::make_shared<CheckedBatches>(source_, std::move(file), std::move(batches),
                                             footer_->RowGroup(row_group_)->num_rows(),
-                                            projection_->schema, projection_->order);
+                                            projection_);
     END_PARQUET_CATCH_EXCEPTIONS
   }
 
@@ -131,11 +138,12 @@ class ParquetRelation : public Relation {
  public:
   ParquetRelation(SourcePtr source, FooterPtr footer,
                   std::shared_ptr<::parquet::arrow::FileReader> reader,
-                  std::shared_ptr<arrow::Schema> schema)
+                  std::shared_ptr<arrow::Schema> schema, Variants variants)
       : source_(std::move(source)),
         footer_(std::move(footer)),
         reader_(std::move(reader)),
-        schema_(std::move(schema)) {}
+        schema_(std::move(schema)),
+        variants_(std::move(variants)) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
   std::optional<int64_t> row_count() const override { return ParquetRows(*footer_); }
@@ -172,6 +180,7 @@ class ParquetRelation : public Relation {
     for (const int column : columns) {
       const auto at = std::lower_bound(in_file_order.begin(), in_file_order.end(), column);
       projection->order.push_back(static_cast<int>(at - in_file_order.begin()));
+      projection->variants.push_back(variants_[static_cast<size_t>(column)].get());
     }
     return projection;
   }
@@ -197,7 +206,24 @@ class ParquetRelation : public Relation {
   const FooterPtr footer_;
   const std::shared_ptr<::parquet::arrow::FileReader> reader_;  // for its schema only
   const std::shared_ptr<arrow::Schema> schema_;
+  const Variants variants_;  // beside each column
 };
+
+// Makes the readers of variant columns and gives these columns their type.
+arrow::Result<Variants> FindVariants(const ::parquet::FileMetaData& footer,
+                                     std::shared_ptr<arrow::Schema>* schema) {
+  const auto& root = *footer.schema()->group_node();
+  Variants variants(static_cast<size_t>((*schema)->num_fields()));
+  for (int i = 0; i < (*schema)->num_fields(); ++i) {
+    const auto& type = root.field(i)->logical_type();
+    if (type == nullptr || !type->is_variant()) continue;
+    const auto& field = (*schema)->field(i);
+    ARROW_ASSIGN_OR_RAISE(auto variant, MakeVariantColumn(field->type()));
+    variants[static_cast<size_t>(i)] = std::move(variant);
+    ARROW_ASSIGN_OR_RAISE(*schema, (*schema)->SetField(i, field->WithType(VariantJsonType())));
+  }
+  return variants;
+}
 
 }  // namespace
 
@@ -213,7 +239,10 @@ arrow::Result<std::shared_ptr<Relation>> OpenParquetRelation(const SourcePtr& so
     if (opened.status().IsInvalid() || opened.status().IsNotImplemented()) return nullptr;
     return source->Wrap(opened.status());
   }
-  return std::make_shared<ParquetRelation>(source, footer, *opened, WithDistinctNames(schema));
+  auto variants = FindVariants(*footer, &schema);
+  if (!variants.ok()) return source->Wrap(variants.status());
+  return std::make_shared<ParquetRelation>(source, footer, *opened, WithDistinctNames(schema),
+                                           std::move(*variants));
 }
 
 }  // namespace pyralog::formats

@@ -1,4 +1,4 @@
-#include "formats/json/json_check.h"
+#include "formats/json_check.h"
 
 #include <algorithm>
 #include <utility>

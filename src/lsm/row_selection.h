@@ -1,0 +1,22 @@
+// Chosen rows of an array, for every Arrow type: Arrow's kernels where they know the type, and slices where not.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "arrow/array.h"
+#include "arrow/result.h"
+#include "lsm/table_view.h"
+
+namespace pyralog::lsm {
+
+// The rows at these places, in this order. String and binary views are copied as views: their data buffers are shared.
+arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arrow::Array>& array,
+                                                      std::span<const int64_t> rows);
+
+// The rows whose bit is set in `mask`, `kept` of them.
+arrow::Result<std::shared_ptr<arrow::Array>> FilterRows(const std::shared_ptr<arrow::Array>& array,
+                                                        const MaskWords& mask, int64_t kept);
+
+}  // namespace pyralog::lsm
