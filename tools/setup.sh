@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Installs what a build needs: setup.sh [check|demo|bench|all] ...
+# Installs what a build needs: setup.sh [check|demo|all] ...
 #
 #   (nothing)  Debian packages, build/venv, DuckDB: enough to build and to run the tests
 #   check      also clang: sanitizers, fuzzers, lint
 #   demo       also the data of the demo
-#   bench      also the peers that benchmarks run against
 #   all        all of it
 #
 # tools/dependencies.lock says what, in which version and with which hash. Downloads are kept in
@@ -167,7 +166,6 @@ base() {
 }
 check() { install_debian apt-check; }
 demo() { unpack_demo; }
-bench() { install_wheels pip-bench; }
 
 mkdir -p "$deps" "$cache/wheels"
 exec 9>"$cache/lock"
@@ -180,8 +178,8 @@ key="$(cat "$lock" "${BASH_SOURCE[0]}" | sha256sum | cut -d ' ' -f 1) $cache"
 once base base
 for part in "$@"; do
   case $part in
-    check | demo | bench) once "$part" "$part" ;;
-    all) once check check; once demo demo; once bench bench ;;
-    *) die "unknown part $part (check, demo, bench, all)" ;;
+    check | demo) once "$part" "$part" ;;
+    all) once check check; once demo demo ;;
+    *) die "unknown part $part (check, demo, all)" ;;
   esac
 done

@@ -227,6 +227,10 @@ void EngineImpl::ApplyTableChanges(const PreparedCommit& prepared, CommitNumber 
         if (entry.segment) dropped_.push_back(entry.segment);
       }
       reclaim_due_ = reclaim_due_ || !dropped_.empty();
+      {
+        MutexLock lock(state_mutex_);
+        drops_.push_back({commit, it->second});
+      }
       tables->erase(it);
       last_write_.erase(change.table);
       continue;

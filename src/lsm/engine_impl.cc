@@ -38,15 +38,30 @@ arrow::Result<std::unique_ptr<Transaction>> EngineImpl::Begin() {
 // ---- Snapshots ----
 
 Snapshot EngineImpl::TakeSnapshot() {
+  std::vector<TableDrop> forgotten;  // ends outside the lock
   MutexLock lock(state_mutex_);
   Snapshot snapshot;
   snapshot.commit = log_.durable();
   snapshot.tables = tables_;
+  forgotten = ForgetDurableDrops(snapshot.commit);
+  if (!drops_.empty()) {
+    auto tables = std::make_shared<TableMap>(*tables_);
+    for (const TableDrop& drop : drops_) tables->insert_or_assign(drop.table->id, drop.table);
+    snapshot.tables = std::move(tables);
+  }
   for (const MetaState& state : meta_) {
     if (state.commit <= snapshot.commit) snapshot.meta = state;
   }
   snapshots_.insert(snapshot.commit);
   return snapshot;
+}
+
+std::vector<EngineImpl::TableDrop> EngineImpl::ForgetDurableDrops(CommitNumber durable) {
+  const auto first = std::partition(drops_.begin(), drops_.end(),
+                                    [durable](const TableDrop& drop) { return drop.commit > durable; });
+  std::vector<TableDrop> forgotten(std::make_move_iterator(first), std::make_move_iterator(drops_.end()));
+  drops_.erase(first, drops_.end());
+  return forgotten;
 }
 
 void EngineImpl::ReleaseSnapshot(CommitNumber commit) {
@@ -152,6 +167,11 @@ arrow::Status EngineImpl::ApplyManifest(ManifestState next) { return manifest_->
 void EngineImpl::RemoveUnneededFiles() {
   // What cannot be removed now is found when the database is opened next.
   for (; oldest_log_ < manifest_->state().log_number; ++oldest_log_) (void)env_->RemoveFile(WalPath(oldest_log_));
+  std::vector<TableDrop> forgotten;
+  {
+    MutexLock lock(state_mutex_);
+    forgotten = ForgetDurableDrops(log_.durable());
+  }
   for (const auto& segment : dropped_) segment->MarkObsolete();
   dropped_.clear();
   reclaim_due_ = false;

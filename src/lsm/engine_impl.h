@@ -159,6 +159,11 @@ class EngineImpl final : public Engine {
   std::shared_ptr<SegmentSource> OpenSegment(const SegmentMeta& meta, TableSchemaPtr schema) const;
   // A log file of this number, with room for about as many bytes as are expected.
   arrow::Result<std::unique_ptr<RecordLogWriter>> CreateWal(uint32_t number, uint64_t expected);
+  struct TableDrop {
+    CommitNumber commit;
+    TableVersionPtr table;
+  };
+  std::vector<TableDrop> ForgetDurableDrops(CommitNumber durable) REQUIRES(state_mutex_);
   std::shared_ptr<const TableMap> CurrentTables() const EXCLUDES(state_mutex_);
   MetaState CurrentMeta() const EXCLUDES(state_mutex_);
   void Publish(std::shared_ptr<const TableMap> tables) EXCLUDES(state_mutex_);
@@ -194,6 +199,8 @@ class EngineImpl final : public Engine {
   std::shared_ptr<const TableMap> tables_ GUARDED_BY(state_mutex_);
   std::deque<MetaState> meta_ GUARDED_BY(state_mutex_);         // ascending; the first is the oldest anybody needs
   std::multiset<CommitNumber> snapshots_ GUARDED_BY(state_mutex_);
+  // Drops that may not be durable yet: snapshots from before them still see the tables.
+  std::vector<TableDrop> drops_ GUARDED_BY(state_mutex_);
 
   std::atomic<uint64_t> log_bytes_total_{0};                    // logged since the last flush
   std::atomic<uint64_t> active_bytes_{0};                       // of active memtables

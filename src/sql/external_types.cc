@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "arrow/array.h"
+#include "arrow/compute/api_vector.h"
 #include "arrow/compute/cast.h"
 #include "arrow/compute/exec.h"
 #include "arrow/extension_type.h"
@@ -117,6 +118,17 @@ arrow::Status CheckValues(const arrow::Array& column) {
   return arrow::Status::OK();
 }
 
+// The values themselves of a column of dictionary indices.
+arrow::Status Decode(std::shared_ptr<arrow::Array>* column, arrow::compute::ExecContext* context) {
+  if ((*column)->type_id() != arrow::Type::DICTIONARY) return arrow::Status::OK();
+  const auto& encoded = static_cast<const arrow::DictionaryArray&>(**column);
+  ARROW_ASSIGN_OR_RAISE(const arrow::Datum values,
+                        arrow::compute::Take(encoded.dictionary(), encoded.indices(),
+                                             arrow::compute::TakeOptions::NoBoundsCheck(), context));
+  *column = values.make_array();
+  return arrow::Status::OK();
+}
+
 }  // namespace
 
 arrow::Result<TypePtr> CarriedType(const TypePtr& type) {
@@ -196,6 +208,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> CarryBatch(
     std::shared_ptr<arrow::Array> column = batch->column(i);
     const TypePtr& type = carried->field(i)->type();
     arrow::Status status = CheckValues(*column);
+    if (status.ok() && !column->type()->Equals(*type)) {
+      status = Decode(&column, &context);
+    }
     if (status.ok() && !column->type()->Equals(*type)) {
       const auto safe = arrow::compute::CastOptions::Safe();
       status = arrow::compute::Cast(*column, type, safe, &context).Value(&column);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "duckdb/execution/expression_executor.hpp"
+#include "sql/arrow_vectors_dictionary.h"
 #include "sql/arrow_vectors_fill.h"
 #include "sql/filter_kernels.h"
 #include "sql/mask.h"
@@ -227,6 +228,10 @@ class ExpressionTest final : public RowFilter {
                  const TypeLayout& layout)
       : expression_(std::move(expression)), executor_(context, *expression_), filler_(MakeColumnFiller(layout)) {
     chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), {layout.sql});
+    if (layout.layout == Layout::kView) {
+      dictionary_ = std::make_unique<StringDictionary>(layout.sql);
+      codes_.resize(STANDARD_VECTOR_SIZE);
+    }
   }
   int cost() const override { return 2; }
   void Apply(const FilterRows& in, MaskSpan mask) override {
@@ -234,7 +239,10 @@ class ExpressionTest final : public RowFilter {
     if (rows == 0) return;
     const bool whole = rows == in.rows;
     chunk_.Reset();
-    if (whole) {
+    if (dictionary_ && dictionary_->useful() && in.array->length() >= kRowsWorthCodes &&
+        dictionary_->Encode(*in.array, in.offset, mask, codes_.data())) {
+      dictionary_->SetVector(codes_.data(), chunk_.data[0]);
+    } else if (whole) {
       filler_->Fill(in.array, in.offset, rows, chunk_.data[0]);
     } else {
       filler_->AppendMasked(in.array, in.offset, mask, 0, chunk_.data[0]);
@@ -242,7 +250,7 @@ class ExpressionTest final : public RowFilter {
     chunk_.SetCardinality(rows);
     const duckdb::idx_t passed = executor_.SelectExpression(chunk_, selected_);
     if (static_cast<int64_t>(passed) == rows) return;
-    std::array<uint64_t, kVectorWords> kept{};
+    std::array<uint64_t, kVectorWords + 1> kept{};
     for (duckdb::idx_t i = 0; i < passed; ++i) {
       const auto row = selected_.get_index(i);
       kept[row / 64] |= uint64_t{1} << (row % 64);
@@ -250,26 +258,20 @@ class ExpressionTest final : public RowFilter {
     if (whole) {
       std::copy_n(kept.begin(), mask.size(), mask.begin());
     } else {
-      KeepSetRows(kept, mask);
+      KeepSetRows(kept.data(), mask);
     }
   }
 
  private:
-  // Bit n of `kept` is for the n-th set row of the mask.
-  static void KeepSetRows(const std::array<uint64_t, kVectorWords>& kept, MaskSpan mask) {
-    int64_t n = 0;
-    for (uint64_t& word : mask) {
-      for (uint64_t bits = word; bits != 0; bits &= bits - 1, ++n) {
-        if ((kept[n / 64] >> (n % 64) & 1) == 0) word &= ~(bits & -bits);
-      }
-    }
-  }
+  static constexpr int64_t kRowsWorthCodes = 16384;  // as in scans
 
   duckdb::unique_ptr<duckdb::Expression> expression_;
   duckdb::ExpressionExecutor executor_;
   std::unique_ptr<ColumnFiller> filler_;
   duckdb::DataChunk chunk_;
   duckdb::SelectionVector selected_{STANDARD_VECTOR_SIZE};
+  std::unique_ptr<StringDictionary> dictionary_;
+  std::vector<duckdb::sel_t> codes_;
 };
 
 // An integer constant, and the least and greatest of the column's type as it is stored.

@@ -126,6 +126,14 @@ uint64_t ExtractScalar(uint64_t bits, uint64_t mask) {
   return result;
 }
 
+PYRALOG_BMI2 uint64_t DepositBmi2(uint64_t bits, uint64_t mask) { return _pdep_u64(bits, mask); }
+
+uint64_t DepositScalar(uint64_t bits, uint64_t mask) {
+  uint64_t result = 0;
+  for (; mask != 0; mask &= mask - 1, bits >>= 1) result |= (mask & -mask) * (bits & 1);
+  return result;
+}
+
 // A null's view may be anything, so a buffer number is not trusted.
 void ResolveScalar(const Bytes16* views, int64_t rows, const uint8_t* const* buffers, size_t buffer_count,
                    Bytes16* out) {
@@ -235,6 +243,18 @@ int64_t CompactBits(const uint8_t* bitmap, int64_t offset, int64_t rows, std::sp
     out_offset += std::popcount(mask[i]);
   }
   return out_offset - begin;
+}
+
+void KeepSetRows(const uint64_t* kept, std::span<uint64_t> mask) {
+  const auto deposit = ActiveSimdLevel() == SimdLevel::kScalar ? DepositScalar : DepositBmi2;
+  int64_t n = 0;
+  for (uint64_t& word : mask) {
+    const int shift = static_cast<int>(n % 64);
+    const uint64_t low = kept[n / 64] >> shift;
+    const uint64_t high = shift == 0 ? 0 : kept[n / 64 + 1] << (64 - shift);
+    n += std::popcount(word);
+    word = deposit(low | high, word);
+  }
 }
 
 int64_t SetRows(std::span<const uint64_t> mask, uint32_t base, uint32_t* out) {

@@ -41,6 +41,8 @@ int64_t CompactValues(const void* values, int width, std::span<const uint64_t> m
 // REQUIRES: out has room for out_offset + set bits + 64 bits.
 int64_t CompactBits(const uint8_t* bitmap, int64_t offset, int64_t rows, std::span<const uint64_t> mask, uint64_t* out,
                     int64_t out_offset);
+// Keeps the n-th set row of the mask only if bit n of `kept` is set. REQUIRES: room in `kept` for a word behind the last.
+void KeepSetRows(const uint64_t* kept, std::span<uint64_t> mask);
 // The numbers of the set rows, plus `base`. Returns how many.
 int64_t SetRows(std::span<const uint64_t> mask, uint32_t base, uint32_t* out);
 

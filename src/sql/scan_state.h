@@ -15,6 +15,7 @@
 #include "lsm/table_view.h"
 #include "sql/arrow_types.h"
 #include "sql/arrow_vectors.h"
+#include "sql/arrow_vectors_dictionary.h"
 #include "sql/filter.h"
 
 namespace pyralog::sql {
@@ -109,6 +110,9 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
     bool filter_needed = false;                // in this unit
     bool in_cache = false;                     // the filter has just read the vector's values
     std::shared_ptr<arrow::Array> array;       // of this unit, once needed
+    std::unique_ptr<StringDictionary> dictionary;  // of string columns of the output, while it is useful
+    bool coded = false;                        // in the chunk being filled, with `codes`
+    std::vector<duckdb::sel_t> codes;
   };
 
   bool StartUnit(duckdb::ClientContext& context);
@@ -119,6 +123,11 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
   int64_t EmitUnit(duckdb::DataChunk& out);
   void EmitWhole(duckdb::DataChunk& out);
   void EmitMasked(std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at, duckdb::DataChunk& out);
+  // Strings as codes where that is worthwhile: chosen for each chunk, then rows, then the vectors.
+  void StartCodes();
+  bool AppendCodes(Column& column, std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at,
+                   duckdb::Vector& out);
+  void FinishCodes(duckdb::DataChunk& out);
   const std::shared_ptr<arrow::Array>& ArrayOf(Column& column);
   const std::shared_ptr<arrow::Array>& RowIds();
 

@@ -146,22 +146,26 @@ arrow::Result<bool> HasChecksums(const Source& source, const ::parquet::FileMeta
   return false;
 }
 
-arrow::Result<std::string> FindObstacle(const Source& source,
+arrow::Result<ParquetObstacle> FindObstacle(const Source& source,
                                         const ::parquet::FileMetaData& footer) {
   BEGIN_PARQUET_CATCH_EXCEPTIONS
   if (std::string found = SchemaObstacle(*footer.schema()->schema_root()); !found.empty()) {
-    return found;
+    return ParquetObstacle{found};
   }
   for (int g = 0; g < footer.num_row_groups(); ++g) {
     const auto group = footer.RowGroup(g);
     for (int c = 0; c < group->num_columns(); ++c) {
-      if (std::string found = ChunkObstacle(*group->ColumnChunk(c)); !found.empty()) return found;
+      if (std::string found = ChunkObstacle(*group->ColumnChunk(c)); !found.empty()) {
+        return ParquetObstacle{found};
+      }
     }
   }
   // The SQL engine's reader would count the rows by the footer.
-  if (ParquetRows(footer) != footer.num_rows()) return "its footer miscounts its rows";
+  if (ParquetRows(footer) != footer.num_rows()) {
+    return ParquetObstacle{"its footer miscounts its rows"};
+  }
   ARROW_ASSIGN_OR_RAISE(const bool checksums, HasChecksums(source, footer));
-  return checksums ? "its pages carry checksums" : "";
+  return ParquetObstacle{checksums ? "its pages carry checksums" : "", !checksums};
   END_PARQUET_CATCH_EXCEPTIONS
 }
 
@@ -206,8 +210,8 @@ arrow::Result<std::shared_ptr<::parquet::FileMetaData>> ReadParquetFooter(const 
   return footer;
 }
 
-arrow::Result<std::string> ParquetSqlObstacle(const Source& source,
-                                             const ::parquet::FileMetaData& footer) {
+arrow::Result<ParquetObstacle> ParquetSqlObstacle(const Source& source,
+                                                  const ::parquet::FileMetaData& footer) {
   auto found = FindObstacle(source, footer);
   if (!found.ok()) return source.Wrap(found.status());
   return found;

@@ -18,10 +18,13 @@ namespace pyralog::formats {
 // kDamaged for what cannot be true, kNotSupported for encrypted files.
 arrow::Result<std::shared_ptr<::parquet::FileMetaData>> ReadParquetFooter(const Source& source);
 
-// Why the SQL engine's Parquet reader must not read this intact file (it fails on it, reads it wrongly or ignores its
-// checksums), or empty. kNotSupported for what no reader here can take.
-arrow::Result<std::string> ParquetSqlObstacle(const Source& source,
-                                             const ::parquet::FileMetaData& footer);
+// Why the SQL engine's Parquet reader should not read an intact file.
+struct ParquetObstacle {
+  std::string reason;  // empty: it may
+  bool hard = true;    // it fails or reads wrongly; else it merely ignores the checksums that the pages carry
+};
+arrow::Result<ParquetObstacle> ParquetSqlObstacle(const Source& source,
+                                                  const ::parquet::FileMetaData& footer);
 
 // The rows of all row groups. Files exist whose footer tells another number.
 int64_t ParquetRows(const ::parquet::FileMetaData& footer);

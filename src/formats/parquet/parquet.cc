@@ -33,10 +33,12 @@ FormatInfo MakeParquetInfo() {
 class ParquetDataset : public Dataset {
  public:
   ParquetDataset(const FormatInfo& info, SourcePtr source,
-                 std::shared_ptr<::parquet::FileMetaData> footer, std::string obstacle)
+                 std::shared_ptr<::parquet::FileMetaData> footer,
+                 std::shared_ptr<Relation> relation, std::string obstacle)
       : info_(info),
         source_(std::move(source)),
         footer_(std::move(footer)),
+        relation_(std::move(relation)),
         obstacle_(std::move(obstacle)) {}
 
   const FormatInfo& format() const override { return info_; }
@@ -45,7 +47,7 @@ class ParquetDataset : public Dataset {
     if (!member.empty()) {
       return source_->Error(ErrorCode::kNotFound, "it has no member '" + member + "'");
     }
-    return OpenParquetRelation(source_, footer_);
+    return relation_;
   }
 
   std::string sql_reader_obstacle() const override { return obstacle_; }
@@ -68,6 +70,7 @@ class ParquetDataset : public Dataset {
   const FormatInfo& info_;
   const SourcePtr source_;
   const std::shared_ptr<::parquet::FileMetaData> footer_;
+  const std::shared_ptr<Relation> relation_;  // nullptr: Arrow cannot express the schema
   const std::string obstacle_;
 };
 
@@ -92,8 +95,17 @@ class ParquetFormat : public Format {
   arrow::Result<std::shared_ptr<Dataset>> Open(const SourcePtr& source,
                                                const Options& options) const override {
     ARROW_ASSIGN_OR_RAISE(auto footer, ReadParquetFooter(*source));
-    ARROW_ASSIGN_OR_RAISE(std::string obstacle, ParquetSqlObstacle(*source, *footer));
-    return std::make_shared<ParquetDataset>(info_, source, std::move(footer), std::move(obstacle));
+    ARROW_ASSIGN_OR_RAISE(auto relation, OpenParquetRelation(source, footer));
+    ARROW_ASSIGN_OR_RAISE(ParquetObstacle obstacle, ParquetSqlObstacle(*source, *footer));
+    if (relation == nullptr && !obstacle.reason.empty()) {
+      if (obstacle.hard) {
+        return source->Error(ErrorCode::kNotSupported,
+                             obstacle.reason + ", and Arrow cannot express its schema");
+      }
+      obstacle.reason.clear();
+    }
+    return std::make_shared<ParquetDataset>(info_, source, std::move(footer), std::move(relation),
+                                            std::move(obstacle.reason));
   }
 
   arrow::Result<std::unique_ptr<BatchWriter>> Create(
