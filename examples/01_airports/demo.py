@@ -92,7 +92,8 @@ def hot_table(tour: Tour) -> None:
     tour.show("SELECT iata, name, city, state FROM airports WHERE iata = 'SFO'")
     tour.show("UPDATE airports SET name = 'San Francisco Intl' WHERE iata = 'SFO' RETURNING iata, name")
     tour.show(
-        "INSERT INTO airports VALUES ('SFO', 'San Francisco International', 'San Francisco', 'CA', 'USA', 37.619, -122.3749),\n"
+        "INSERT INTO airports VALUES\n"
+        "  ('SFO', 'San Francisco International', 'San Francisco', 'CA', 'USA', 37.619, -122.3749),\n"
         "  ('BER', 'Berlin Brandenburg', 'Berlin', NULL, 'Germany', 52.3667, 13.5033)\n"
         "  ON CONFLICT (iata) DO UPDATE SET name = excluded.name RETURNING iata, name"
     )
@@ -110,9 +111,7 @@ def cold_files(tour: Tour) -> None:
     """Files queried where they lie, and joined with the hot table."""
     say("2. Cold: three million flights, queried where they lie")
     tour.show("SELECT count(*) AS flights, min(date) AS first, max(date) AS last FROM 'data/flights-3m.parquet'")
-    tour.show(
-        "CREATE EXTERNAL TABLE flights STORED AS parquet LOCATION 'data/flights-3m.parquet'"
-    )
+    tour.show("CREATE EXTERNAL TABLE flights STORED AS parquet LOCATION 'data/flights-3m.parquet'")
     say("3. One SQL over both: the hot airports and the cold flights")
     tour.show(
         "SELECT a.iata, a.name, count(*) AS flights, round(avg(f.delay), 1) AS mean_delay\n"
@@ -121,7 +120,8 @@ def cold_files(tour: Tour) -> None:
         "GROUP BY ALL ORDER BY mean_delay DESC LIMIT 5"
     )
     tour.show(
-        'SELECT "Major Genre" AS genre, count(*) AS films FROM \'data/movies.json\' GROUP BY ALL ORDER BY films DESC LIMIT 3'
+        'SELECT "Major Genre" AS genre, count(*) AS films\n'
+        "FROM 'data/movies.json' GROUP BY ALL ORDER BY films DESC LIMIT 3"
     )
     tour.show("SELECT avg(delay) AS mean_delay, count(*) AS flights FROM 'data/flights-200k.arrow'")
 
@@ -136,7 +136,8 @@ def killed_process(tour: Tour) -> None:
     say("4. A crash: a process writes transfers, two rows each, and is killed in the middle")
     tour.show(KILL_SQL.strip().rstrip(";"))
     statements = "".join(
-        f"BEGIN; INSERT INTO ledger VALUES ({2 * i}, 'from', -{i}); INSERT INTO ledger VALUES ({2 * i + 1}, 'to', {i}); COMMIT;"
+        f"BEGIN; INSERT INTO ledger VALUES ({2 * i}, 'from', -{i});"
+        f" INSERT INTO ledger VALUES ({2 * i + 1}, 'to', {i}); COMMIT;"
         f" SELECT {i} AS acknowledged;\n"
         for i in range(20000)
     )

@@ -13,10 +13,11 @@ namespace pyralog::batch {
 struct ScanRequest {
   // Top-level columns by name, in the order wanted. Nothing: all of them, in the relation's order.
   std::optional<std::vector<std::string>> columns;
-  // Over column names (they need not be in `columns`); true for all rows. A relation may use it to skip what
-  // cannot match, and says in its plan whether it applied it exactly.
+  // Over column names (they need not be in `columns`); true for all rows. A relation may use it to
+  // skip what cannot match, and says in its plan whether it applied it exactly.
   arrow::compute::Expression filter = arrow::compute::literal(true);
-  // No more rows than this are wanted; which ones is the relation's choice. A relation may give more.
+  // No more rows than this are wanted; which ones is the relation's choice. A relation may give
+  // more.
   std::optional<int64_t> limit;
 };
 

@@ -30,7 +30,8 @@ void AddMode(CLI::App* app, std::optional<OutputMode>* mode) {
          "--out",
          [mode](const std::string& name) {
            *mode = OutputModeNamed(name);
-           if (!*mode) throw CLI::ValidationError("--out", "'" + name + "' is none of " + OutputModeNames());
+           if (!*mode)
+             throw CLI::ValidationError("--out", "'" + name + "' is none of " + OutputModeNames());
          },
          "How results are written: " + OutputModeNames() + "; box on a terminal, else csv")
       ->type_name("MODE");
@@ -44,6 +45,9 @@ void AddSize(CLI::App* app, const std::string& name, uint64_t* size, const std::
       ->type_name("SIZE");
 }
 
+// Whole numbers from 0 on.
+CLI::Validator NotNegative() { return CLI::Range(int64_t{0}, INT64_MAX).description(""); }
+
 void AddDatabaseOptions(CLI::App* app, SqlArguments* sql) {
   DatabaseOptions* options = &sql->options;
   app->add_flag("--readonly", options->read_only, "Take no writes; the database must be there");
@@ -54,27 +58,33 @@ void AddDatabaseOptions(CLI::App* app, SqlArguments* sql) {
          [options, levels](const std::string& name) {
            const auto found = levels.find(name);
            if (found == levels.end()) {
-             throw CLI::ValidationError("--durability", "'" + name + "' is none of full, normal, off");
+             throw CLI::ValidationError("--durability",
+                                        "'" + name + "' is none of full, normal, off");
            }
            options->durability = found->second;
          },
          "What a commit survives: full (power loss, the default), normal (a killed process), off")
       ->type_name("LEVEL");
   AddSize(app, "--memory-limit", &options->memory_limit, "Memory for queries and caches");
-  AddSize(app, "--memtable-size", &options->memtable_size, "Recent rows kept in memory before they go to files");
+  AddSize(app, "--memtable-size", &options->memtable_size,
+          "Recent rows kept in memory before they go to files");
   app->add_option("--threads", options->threads, "Threads of queries; as many as cores")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""))
+      ->type_name("N");
   AddMode(app, &sql->mode);
   app->add_option("--max-rows", sql->max_rows, "Rows that a box shows (40); 0 for all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotNegative())
+      ->type_name("N");
 }
 
 void AddSql(CLI::App* app, SqlArguments* sql) {
-  app->add_option("--db", sql->database, "The database's folder, made when missing; none: in memory")
+  app->add_option("--db", sql->database,
+                  "The database's folder, made when missing; none: in memory")
       ->type_name("FOLDER");
   AddDatabaseOptions(app, sql);
   auto add_input = [&](const char* name, SqlArguments::Input::Kind kind, const char* help) {
-    app->add_option_function<std::vector<std::string>>(name, [](const auto&) {}, help)
+    app->add_option_function<std::vector<std::string>>(
+           name, [](const auto&) {}, help)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->type_name(kind == SqlArguments::Input::Kind::kText ? "SQL" : "FILE");
@@ -101,7 +111,7 @@ void AddCat(CLI::App* app, CatArguments* cat) {
   AddMode(app, &cat->mode);
   app->add_option_function<int64_t>(
          "--limit", [cat](const int64_t& rows) { cat->limit = rows; }, "Rows at most")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->type_name("N");
   AddSize(app, "--memory-limit", &cat->memory_limit, "Memory for reading (1GiB)");
   app->add_option_function<std::string>(
@@ -131,10 +141,13 @@ struct Parser {
     app.set_help_flag("-h,--help", "This text");
     app.set_version_flag("--version", [] { return "pyralog " + Version(); });
     app.require_subcommand(0, 1);
-    app.footer("Without a command: a shell on the database DB.\n"
-               "Exit codes: 0 done, 1 the statement failed, 2 the input was refused, 3 the database cannot be\n"
-               "opened, 64 usage, 130 interrupted.");
-    app.add_option("db", shell.database, "The database's folder, made when missing; none: in memory")
+    app.footer(
+        "Without a command: a shell on the database DB.\n"
+        "Exit codes: 0 done, 1 the statement failed, 2 the input was refused, 3 the database "
+        "cannot be\n"
+        "opened, 64 usage, 130 interrupted.");
+    app.add_option("db", shell.database,
+                   "The database's folder, made when missing; none: in memory")
         ->type_name("DB");
     AddDatabaseOptions(&app, &shell);
     sql_command = app.add_subcommand("sql", "Run statements, or the shell");
@@ -209,8 +222,9 @@ std::variant<Arguments, int> ParseArguments(int argc, char** argv) {
   const bool is_shell = parser.app.get_subcommands().empty();
   const std::string meant = is_shell ? MisspeltCommand(parser.shell.database) : "";
   if (!meant.empty()) {
-    return RefuseUsage("there is no command '" + parser.shell.database + "'; did you mean " + meant +
-                       "? (pyralog sql --db " + parser.shell.database + " makes a database of that name)");
+    return RefuseUsage("there is no command '" + parser.shell.database + "'; did you mean " +
+                       meant + "? (pyralog sql --db " + parser.shell.database +
+                       " makes a database of that name)");
   }
   return arguments;
 }

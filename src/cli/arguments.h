@@ -18,17 +18,17 @@ struct SqlArguments {
     enum class Kind { kText, kFile } kind;
     std::string value;  // SQL, or a path; "-" is stdin
   };
-  std::string database;        // a folder; empty: in memory
+  std::string database;  // a folder; empty: in memory
   DatabaseOptions options;
-  std::vector<Input> inputs;   // in the order given; none: the shell
+  std::vector<Input> inputs;  // in the order given; none: the shell
   std::optional<OutputMode> mode;
   int64_t max_rows = 40;
 };
 
 struct CatArguments {
   std::string uri;
-  std::string format;          // empty: detected
-  std::string member;          // empty: the only one
+  std::string format;  // empty: detected
+  std::string member;  // empty: the only one
   std::optional<OutputMode> mode;
   std::optional<int64_t> limit;
   uint64_t memory_limit = uint64_t{1} << 30;
@@ -49,8 +49,8 @@ struct VersionArguments {};
 using Arguments = std::variant<SqlArguments, CatArguments, InspectArguments, VerifyArguments,
                                FormatsArguments, VersionArguments>;
 
-// Either what to do, or the exit code when the command line itself is answered (--help) or refused; the text for stdout or
-// stderr then has been written.
+// Either what to do, or the exit code when the command line itself is answered (--help) or refused;
+// the text for stdout or stderr then has been written.
 std::variant<Arguments, int> ParseArguments(int argc, char** argv);
 
 }  // namespace pyralog::cli

@@ -80,7 +80,8 @@ class BoxWriter : public formats::BatchWriter {
   }
 
   void Keep(Line line) {
-    for (size_t i = 0; i < line.size(); ++i) widths_[i] = std::max(widths_[i], DisplayWidth(line[i]));
+    for (size_t i = 0; i < line.size(); ++i)
+      widths_[i] = std::max(widths_[i], DisplayWidth(line[i]));
     lines_.push_back(std::move(line));
   }
 
@@ -99,7 +100,8 @@ class BoxWriter : public formats::BatchWriter {
 
   void AppendLine(const Line& line, const std::vector<int>& widths, std::string* out) const {
     for (size_t i = 0; i < widths.size(); ++i) {
-      const std::string cell = DisplayWidth(line[i]) > widths[i] ? CutToWidth(line[i], widths[i]) : line[i];
+      const std::string cell =
+          DisplayWidth(line[i]) > widths[i] ? CutToWidth(line[i], widths[i]) : line[i];
       const auto padding = static_cast<size_t>(std::max(0, widths[i] - DisplayWidth(cell)));
       *out += "│ ";
       if (right_aligned_[i]) out->append(padding, ' ');
@@ -115,7 +117,8 @@ class BoxWriter : public formats::BatchWriter {
     const auto drawn_rows = static_cast<int64_t>(lines_.size()) - 1;
     std::string note;
     if (drawn_rows < row_count_) {
-      note = "... " + std::to_string(row_count_) + " rows (" + std::to_string(drawn_rows) + " shown)";
+      note =
+          "... " + std::to_string(row_count_) + " rows (" + std::to_string(drawn_rows) + " shown)";
     } else if (row_count_ == 0) {
       note = "0 rows";
     }
@@ -130,9 +133,9 @@ class BoxWriter : public formats::BatchWriter {
   const std::vector<std::unique_ptr<formats::ValueText>> texts_;
   const BoxLimits limits_;
   std::vector<bool> right_aligned_;
-  std::vector<int> widths_;   // of the widest value or name of each column
-  std::vector<Line> lines_;   // names, then the rows that are drawn
-  int64_t row_count_ = 0;     // of all rows
+  std::vector<int> widths_;  // of the widest value or name of each column
+  std::vector<Line> lines_;  // names, then the rows that are drawn
+  int64_t row_count_ = 0;    // of all rows
 };
 
 }  // namespace

@@ -18,9 +18,10 @@ struct BoxLimits {
   int width = 0;          // columns of the terminal; 0: any
 };
 
-// Keeps the rows that are drawn, counts the others, and draws when it is finished: columns are as wide as what they hold,
-// numbers stand at the right. What does not fit into the width is cut with "…", the widest columns first; columns that have
-// no room at all are left out, and a line below says so, as it does of rows.
+// Keeps the rows that are drawn, counts the others, and draws when it is finished: columns are as
+// wide as what they hold, numbers stand at the right. What does not fit into the width is cut with
+// "…", the widest columns first; columns that have no room at all are left out, and a line below
+// says so, as it does of rows.
 std::unique_ptr<formats::BatchWriter> MakeBoxWriter(
     std::shared_ptr<arrow::io::OutputStream> out,
     std::vector<std::unique_ptr<formats::ValueText>> columns, const arrow::Schema& schema,
@@ -29,8 +30,8 @@ std::unique_ptr<formats::BatchWriter> MakeBoxWriter(
 // Whether values of the type stand at the right: numbers.
 bool IsRightAligned(const arrow::DataType& type);
 
-// How wide to draw columns that want `widths`, in a table of at most `available` columns of the terminal (0: any). Fewer
-// than `widths` when not all can be drawn; never fewer than one.
+// How wide to draw columns that want `widths`, in a table of at most `available` columns of the
+// terminal (0: any). Fewer than `widths` when not all can be drawn; never fewer than one.
 std::vector<int> FitWidths(std::span<const int> widths, int available);
 
 }  // namespace pyralog::cli

@@ -29,7 +29,8 @@ class PlanReader : public arrow::RecordBatchReader {
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     batch->reset();
     while (left_ != 0) {
-      if (Interrupts::Get().requested()) return MakeError(ErrorCode::kInterrupted, "cancelled by Ctrl-C");
+      if (Interrupts::Get().requested())
+        return MakeError(ErrorCode::kInterrupted, "cancelled by Ctrl-C");
       if (current_ == nullptr) {
         if (next_ == plan_.tasks.size()) break;
         ARROW_ASSIGN_OR_RAISE(current_, plan_.tasks[next_++]->Open());
@@ -87,7 +88,8 @@ class CatRun {
   const std::string& path() const { return path_.empty() ? arguments_.uri : path_; }
 
  private:
-  // Several files: what they are is told by the named format, else by the SQL engine's look at the first.
+  // Several files: what they are is told by the named format, else by the SQL engine's look at the
+  // first.
   arrow::Result<ReaderPtr> OpenPattern() {
     if (arguments_.format.empty()) return OpenBySql("");
     ARROW_ASSIGN_OR_RAISE(const formats::Format* format, formats::FormatNamed(arguments_.format));

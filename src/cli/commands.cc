@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "pyralog/error.h"
+#include "cli/interrupts.h"
 
 namespace pyralog::cli {
 
@@ -34,6 +34,7 @@ ExitCode ReportWritten(const arrow::Status& status, const StandardOutput& out) {
 }
 
 ExitCode RunVerify(const VerifyArguments& arguments) {
+  Interrupts::Get().Start(Interrupts::Insistence::kEndAtOnce);
   DatabaseOptions options;
   options.read_only = true;
   const auto database = OpenDatabase(arguments.database, options);

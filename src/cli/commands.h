@@ -20,7 +20,8 @@ ExitCode RunVersion();
 // How results are shown when --out says nothing: a box on a terminal, CSV otherwise.
 Display DisplayOf(std::optional<OutputMode> mode);
 
-// Opens the database and tells on stderr what opening had to repair, or why it failed (then nullptr).
+// Opens the database and tells on stderr what opening had to repair, or why it failed (then
+// nullptr).
 std::shared_ptr<Database> OpenDatabase(const std::string& folder, const DatabaseOptions& options);
 
 // The exit code of a command whose only work is to write: a reader that is gone is no failure.

@@ -59,6 +59,10 @@ Console::Console(std::unique_ptr<Session> session, std::shared_ptr<StandardOutpu
 
 arrow::Status Console::RunStatement(const std::string& statement) {
   if (Interrupts::Get().requested()) return Interrupted();
+  if (const size_t nul = statement.find('\0'); nul != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     fmt::format("byte {} of the statement is NUL, where it would end", nul + 1));
+  }
   const auto start = std::chrono::steady_clock::now();
   arrow::Status status;
   {
@@ -83,7 +87,7 @@ arrow::Status Console::RunQuery(const std::string& statement) {
     case ResultKind::kNothing:
       return Drain(*reader);
     case ResultKind::kPlan:
-      if (!machine) return WritePlan(*reader);
+      if (!machine) return WriteColumn(*reader, 1);
       break;
     case ResultKind::kRows:
       break;
@@ -105,17 +109,23 @@ arrow::Status Console::WriteCount(arrow::RecordBatchReader& reader, std::string_
   return WriteText(fmt::format("{} {} {}\n", count, count == 1 ? "row" : "rows", what));
 }
 
-arrow::Status Console::WritePlan(arrow::RecordBatchReader& reader) {
+arrow::Status Console::WriteColumn(arrow::RecordBatchReader& reader, int column) {
   while (true) {
     ARROW_ASSIGN_OR_RAISE(const auto batch, NextRows(reader));
     if (batch == nullptr) return arrow::Status::OK();
     for (int64_t row = 0; row < batch->num_rows(); ++row) {
-      ARROW_ASSIGN_OR_RAISE(const auto value, batch->column(1)->GetScalar(row));
+      ARROW_ASSIGN_OR_RAISE(const auto value, batch->column(column)->GetScalar(row));
       std::string text = Printable(value->ToString(), LineBreaks::kKeep);
       if (!text.ends_with('\n')) text += '\n';
       ARROW_RETURN_NOT_OK(WriteText(text));
     }
   }
+}
+
+arrow::Status Console::WriteTextsOf(const std::string& query) {
+  const Interrupts::Statement interruptible(session_.get());
+  ARROW_ASSIGN_OR_RAISE(const auto reader, session_->Query(query));
+  return WriteColumn(*reader, 0);
 }
 
 arrow::Status Console::WriteText(std::string_view text) {
@@ -171,7 +181,7 @@ arrow::Status Console::RunFile(const std::string& path) {
   }
   const io::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.valid()) return FileError(path, errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return FileError(path, errno);
   if (S_ISDIR(info.st_mode)) return FileError(path, EISDIR);
   ++file_depth_;

@@ -1,4 +1,5 @@
-// Where statements and dot commands run and their results go: the part that scripts and the interactive shell share.
+// Where statements and dot commands run and their results go: the part that scripts and the
+// interactive shell share.
 #pragma once
 
 #include <memory>
@@ -29,14 +30,15 @@ class Console {
   // Runs one statement and writes its result. Nothing is held back when it returns.
   arrow::Status RunStatement(const std::string& statement);
 
-  // Runs what a line of text completes: a dot command between two statements, else as many statements as it ends. The
-  // first error ends it.
+  // Runs what a line of text completes: a dot command between two statements, else as many
+  // statements as it ends. The first error ends it.
   arrow::Status RunLine(std::string_view line);
   // Runs the text that is still pending, at the end of a script.
   arrow::Status RunRest();
   // Runs lines from a descriptor until its end, an error, .quit or Ctrl-C.
   arrow::Status RunDescriptor(int descriptor);
-  // The same for a file. kNotFound, kIo, kInvalidArgument (a folder) name it when it cannot be opened.
+  // The same for a file. kNotFound, kIo, kInvalidArgument (a folder) name it when it cannot be
+  // opened.
   arrow::Status RunFile(const std::string& path);
   // Forgets a statement that was begun.
   void DropPending() { splitter_ = StatementSplitter(); }
@@ -44,6 +46,8 @@ class Console {
 
   arrow::Status WriteText(std::string_view text);
   arrow::Status WriteRows(arrow::RecordBatchReader& reader);
+  // The first column of the query's rows as they are, each on lines of its own.
+  arrow::Status WriteTextsOf(const std::string& query);
   // Tells the user why something failed and gives the exit code that it means.
   ExitCode ReportFailure(const arrow::Status& status) const;
 
@@ -55,7 +59,7 @@ class Console {
  private:
   arrow::Status RunQuery(const std::string& statement);
   arrow::Status WriteCount(arrow::RecordBatchReader& reader, std::string_view what);
-  arrow::Status WritePlan(arrow::RecordBatchReader& reader);
+  arrow::Status WriteColumn(arrow::RecordBatchReader& reader, int column);
   arrow::Status RunCompleted();
 
   const std::unique_ptr<Session> session_;

@@ -12,8 +12,8 @@
 
 namespace pyralog::cli {
 
-// When the time is over the running statement is interrupted, as by Ctrl-C. What has not ended a second later ends with the
-// process: exit code kInputRefused and the refusal's line on stderr.
+// When the time is over the running statement is interrupted, as by Ctrl-C. What has not ended a
+// second later ends with the process: exit code kInputRefused and the refusal's line on stderr.
 class Deadline {
  public:
   // No limit: never passes.

@@ -16,7 +16,8 @@ bool InRanges(std::span<const CharacterRange> ranges, char32_t character) {
   return next != ranges.begin() && character <= std::prev(next)->last;
 }
 
-// Controls, and the characters that reorder what stands around them (Unicode TR #36, "bidirectional text spoofing").
+// Controls, and the characters that reorder what stands around them (Unicode TR #36, "bidirectional
+// text spoofing").
 bool IsActive(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c < 0xA0) || (c >= 0x202A && c <= 0x202E) ||
          (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029;

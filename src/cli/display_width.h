@@ -8,15 +8,15 @@
 
 namespace pyralog::cli {
 
-// Columns of one character: 0 for combining marks and format characters, 2 for East Asian wide and fullwidth ones and
-// emoji (UAX #11), else 1.
+// Columns of one character: 0 for combining marks and format characters, 2 for East Asian wide and
+// fullwidth ones and emoji (UAX #11), else 1.
 int CharacterWidth(char32_t character);
 
 // Columns of a line of UTF-8. A byte that is not UTF-8 counts as one character.
 int DisplayWidth(std::string_view text);
 
-// The longest beginning of `text` that is at most `max_width` columns wide; where something was left out the last column
-// is "…". REQUIRES: max_width >= 1.
+// The longest beginning of `text` that is at most `max_width` columns wide; where something was
+// left out the last column is "…". REQUIRES: max_width >= 1.
 std::string CutToWidth(std::string_view text, int max_width);
 
 enum class LineBreaks {
@@ -24,8 +24,8 @@ enum class LineBreaks {
   kKeep,    // line breaks and tabs stay
 };
 
-// The text with everything that a terminal would act on spelled out: \n, \t, \x1b, \u202e; bytes that are not UTF-8
-// become U+FFFD.
+// The text with everything that a terminal would act on spelled out: \n, \t, \x1b, \u202e; bytes
+// that are not UTF-8 become U+FFFD.
 std::string Printable(std::string_view text, LineBreaks breaks);
 
 // A character and the bytes it takes. U+FFFD and one byte where the text is not UTF-8.

@@ -1,6 +1,7 @@
-// Made of Unicode 14's UnicodeData.txt and EastAsianWidth.txt, by Python's unicodedata: every character from U+0300 on of
-// the categories Mn, Me, Cf and the conjoining vowels and finals of Hangul; every character from U+1100 on of the widths
-// W and F. Ranges of wide characters run over unassigned characters and marks between them.
+// Made of Unicode 14's UnicodeData.txt and EastAsianWidth.txt, by Python's unicodedata: every
+// character from U+0300 on of the categories Mn, Me, Cf and the conjoining vowels and finals of
+// Hangul; every character from U+1100 on of the widths W and F. Ranges of wide characters run over
+// unassigned characters and marks between them.
 #include "cli/display_width.h"
 
 namespace pyralog::cli {

@@ -71,19 +71,20 @@ arrow::Status ShowTables(Console& console, const DotArguments& arguments) {
       "SELECT table_schema AS schema, table_name AS name, CASE WHEN (table_schema, table_name) IN "
       "(SELECT (schema_name, table_name) FROM storage_stats() WHERE storage_type = 'external') "
       "THEN 'external table' WHEN table_type = 'VIEW' THEN 'view' ELSE 'table' END AS type "
-      "FROM information_schema.tables WHERE table_catalog = current_database() AND table_name ILIKE " +
+      "FROM information_schema.tables WHERE table_catalog = current_database() AND table_name "
+      "ILIKE " +
       QuoteText(NamePattern(arguments)) + " ORDER BY ALL");
 }
 
 arrow::Status ShowSchema(Console& console, const DotArguments& arguments) {
-  const std::string where =
-      arguments.empty() ? "" : " AND name ILIKE " + QuoteText(arguments.front());
-  return console.RunStatement(
-      "SELECT schema AS schema, name AS name, column_name, data_type AS type, nullable, "
-      "column_default AS \"default\" FROM (SELECT schema_name AS schema, table_name AS name, "
-      "column_name, data_type, is_nullable AS nullable, column_default, column_index "
-      "FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal) "
-      "WHERE true" + where + " ORDER BY schema, name, column_index");
+  const std::string pattern = arguments.empty() ? "'%'" : QuoteText(arguments.front());
+  return console.WriteTextsOf(
+      "SELECT trim(sql, ';') || ';' FROM (SELECT schema_name, table_name AS name, sql FROM "
+      "duckdb_tables() "
+      "WHERE database_name = current_database() AND NOT internal UNION ALL "
+      "SELECT schema_name, view_name, sql FROM duckdb_views() "
+      "WHERE database_name = current_database() AND NOT internal) WHERE name ILIKE " +
+      pattern + " ORDER BY schema_name, name");
 }
 
 arrow::Status ShowSchemas(Console& console, const DotArguments&) {
@@ -95,17 +96,21 @@ arrow::Status ShowSchemas(Console& console, const DotArguments&) {
 arrow::Status ShowDatabases(Console& console, const DotArguments&) {
   std::error_code ignored;
   const std::string& path = console.database_path();
-  const std::string shown = path.empty() ? "in memory" : std::filesystem::absolute(path, ignored).string();
-  return console.RunStatement("SELECT current_database() AS name, " + QuoteText(shown) + " AS path");
+  const std::string shown =
+      path.empty() ? "in memory" : std::filesystem::absolute(path, ignored).string();
+  return console.RunStatement("SELECT current_database() AS name, " + QuoteText(shown) +
+                              " AS path");
 }
 
 arrow::Status SetMode(Console& console, const DotArguments& arguments) {
   Display& display = console.settings().display;
   if (arguments.empty()) return console.WriteText(std::string(OutputModeName(display.mode)) + "\n");
   const auto mode = OutputModeNamed(arguments.front());
-  if (!mode) return BadArgument("no mode is called '" + arguments.front() + "': " + OutputModeNames());
+  if (!mode)
+    return BadArgument("no mode is called '" + arguments.front() + "': " + OutputModeNames());
   if (*mode == OutputMode::kArrow && StandardOutput::IsTerminal()) {
-    return BadArgument("Arrow streams are binary: they are for files and programs, not for a terminal");
+    return BadArgument(
+        "Arrow streams are binary: they are for files and programs, not for a terminal");
   }
   display.mode = *mode;
   return arrow::Status::OK();
@@ -117,7 +122,8 @@ arrow::Status SetRows(Console& console, const DotArguments& arguments) {
   const std::string& text = arguments.front();
   int64_t wanted = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), wanted);
-  if (text != "all" && (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || wanted < 0)) {
+  if (text != "all" &&
+      (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || wanted < 0)) {
     return BadArgument(".rows takes a number or all, not '" + text + "'");
   }
   rows = wanted;
@@ -162,16 +168,18 @@ constexpr DotCommand kDotCommands[] = {
     {"quit", "", "leave", 0, QuitShell},
     {"read", "FILE", "run the statements of a file", 1, ReadFile},
     {"rows", "[N, all]", "how many rows a box shows", 1, SetRows},
-    {"schema", "[TABLE]", "the columns of all tables and views, or of one", 1, ShowSchema},
+    {"schema", "[TABLE]", "how the tables and views were made, or one of them", 1, ShowSchema},
     {"schemas", "", "the schemas of the database", 0, ShowSchemas},
-    {"tables", "[PATTERN]", "tables and views whose name holds PATTERN (or % and _)", 1, ShowTables},
+    {"tables", "[PATTERN]", "tables and views whose name holds PATTERN (or % and _)", 1,
+     ShowTables},
     {"timer", "[on, off]", "how long each statement takes", 1, SetTimer},
     {"version", "", "the version of this program", 0, ShowVersion},
 };
 
 std::span<const DotCommand> DotCommands() { return kDotCommands; }
 
-// The command of exactly this name, else the only one that starts so; nullptr when there is none, or several.
+// The command of exactly this name, else the only one that starts so; nullptr when there is none,
+// or several.
 const DotCommand* FindDotCommand(std::string_view name) {
   const DotCommand* found = nullptr;
   for (const DotCommand& command : kDotCommands) {

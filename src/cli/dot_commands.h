@@ -8,8 +8,9 @@
 
 namespace pyralog::cli {
 
-// Runs a line that starts with a dot. A command may be shortened to any beginning that no other has. kInvalidArgument says
-// what is wrong with a command or its arguments and names the nearest one that there is.
+// Runs a line that starts with a dot. A command may be shortened to any beginning that no other
+// has. kInvalidArgument says what is wrong with a command or its arguments and names the nearest
+// one that there is.
 arrow::Status RunDotCommand(Console& console, std::string_view line);
 
 }  // namespace pyralog::cli

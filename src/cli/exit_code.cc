@@ -23,8 +23,7 @@ std::string RefusalText(const arrow::Status& status, std::string_view path) {
   std::string text = status.message();
   const std::string prefix = std::string(path) + ": ";
   if (!text.starts_with(prefix)) text = prefix + text;
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return WithCode(status, text);
 }
 

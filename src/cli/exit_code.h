@@ -24,8 +24,8 @@ std::string ErrorText(const arrow::Status& status);
 // "error: <CODE>: <path>: <reason>" in one line, whatever the text holds; the path is named once.
 std::string RefusalText(const arrow::Status& status, std::string_view path);
 
-// Writes text to stderr, with the line break that it lacks. Control characters other than line breaks and tabs are
-// shown as \xNN: an error may quote foreign bytes.
+// Writes text to stderr, with the line break that it lacks. Control characters other than line
+// breaks and tabs are shown as \xNN: an error may quote foreign bytes.
 void PrintToStderr(std::string_view text);
 
 }  // namespace pyralog::cli

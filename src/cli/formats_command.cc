@@ -50,8 +50,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> FormatsTable() {
   }
   const auto schema = arrow::schema(fields);
   const int64_t rows = columns.front()->length();
-  return arrow::RecordBatchReader::Make({arrow::RecordBatch::Make(schema, rows, std::move(columns))},
-                                        schema);
+  return arrow::RecordBatchReader::Make(
+      {arrow::RecordBatch::Make(schema, rows, std::move(columns))}, schema);
 }
 
 ExitCode RunFormats(const FormatsArguments& arguments) {

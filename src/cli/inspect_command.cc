@@ -60,7 +60,8 @@ arrow::Result<std::string> DescribeFile(const std::string& path) {
   std::string text = fmt::format("{:<16}{}\n", "file", path);
   text += fmt::format("{:<16}{} ({})\n", "format", format.name, format.title);
   text += fmt::format("{:<16}{} ({} bytes)\n", "size", SizeText(source->size()), source->size());
-  for (const auto& [name, value] : dataset->Describe()) text += fmt::format("{:<16}{}\n", name, value);
+  for (const auto& [name, value] : dataset->Describe())
+    text += fmt::format("{:<16}{}\n", name, value);
   for (const formats::Member& member : dataset->members()) {
     ARROW_RETURN_NOT_OK(AppendMember(*dataset, member, path, &text));
   }
@@ -78,7 +79,7 @@ ExitCode WriteDescription(const arrow::Result<std::string>& text, const std::str
 }
 
 bool IsFolder(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
@@ -92,8 +93,9 @@ ExitCode RunInspect(const InspectArguments& arguments) {
     return WriteDescription(DescribeFile(*path), *path, ExitCode::kInputRefused);
   }
   if (!IsDatabaseFolder(*path)) {
-    return WriteDescription(MakeError(ErrorCode::kInvalidArgument, "it is a folder, but no database"),
-                            *path, ExitCode::kInputRefused);
+    return WriteDescription(
+        MakeError(ErrorCode::kInvalidArgument, "it is a folder, but no database"), *path,
+        ExitCode::kInputRefused);
   }
   DatabaseOptions options;
   options.read_only = true;

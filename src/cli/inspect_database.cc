@@ -49,19 +49,21 @@ arrow::Result<Contents> Collect(Session& session) {
   Contents contents;
   ARROW_ASSIGN_OR_RAISE(
       auto columns,
-      QueryText(session,
-                "SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default "
-                "FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal "
-                "ORDER BY schema_name, table_name, column_index"));
+      QueryText(
+          session,
+          "SELECT schema_name, table_name, column_name, data_type, is_nullable, column_default "
+          "FROM duckdb_columns() WHERE database_name = current_database() AND NOT internal "
+          "ORDER BY schema_name, table_name, column_index"));
   for (TextRow& row : columns) {
     TableName name(row[0], row[1]);
     contents.columns[std::move(name)].emplace_back(row.begin() + 2, row.end());
   }
   ARROW_ASSIGN_OR_RAISE(
       auto files,
-      QueryText(session,
-                "SELECT coalesce(schema_name, ''), coalesce(table_name, ''), path, kind, size_bytes, "
-                "rows, deleted_rows, storage_type, format FROM storage_stats() ORDER BY path"));
+      QueryText(
+          session,
+          "SELECT coalesce(schema_name, ''), coalesce(table_name, ''), path, kind, size_bytes, "
+          "rows, deleted_rows, storage_type, format FROM storage_stats() ORDER BY path"));
   for (TextRow& row : files) {
     TableName name(row[0], row[1]);
     if (row[7] == "external") contents.kinds[name] = "external table (" + row[8] + ")";

@@ -11,7 +11,8 @@ namespace pyralog::cli {
 // Whether the folder holds a database, whole or not.
 bool IsDatabaseFolder(const std::string& path);
 
-// Tables with their columns, rows and files, external tables and views; log and other files; what opening had to repair.
+// Tables with their columns, rows and files, external tables and views; log and other files; what
+// opening had to repair.
 arrow::Result<std::string> DescribeDatabase(Database& database, const std::string& path);
 
 }  // namespace pyralog::cli

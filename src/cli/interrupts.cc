@@ -13,7 +13,8 @@
 namespace pyralog::cli {
 namespace {
 
-// An interrupt that arrives just before a statement starts is forgotten by the SQL engine, so it is repeated this often.
+// An interrupt that arrives just before a statement starts is forgotten by the SQL engine, so it is
+// repeated this often.
 constexpr timespec kRepeat = {0, 50'000'000};
 
 sigset_t InterruptSignal() {
@@ -32,8 +33,9 @@ Interrupts& Interrupts::Get() {
 
 void Interrupts::Start(Insistence insistence) {
   const sigset_t signals = InterruptSignal();
-  if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0) return;  // Ctrl-C then ends the process, as without this class
-  struct sigaction inherited {};
+  if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0)
+    return;  // Ctrl-C then ends the process, as without this class
+  struct sigaction inherited{};
   if (sigaction(SIGINT, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) return;
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([this, insistence] { Watch(insistence); }).detach();
@@ -42,14 +44,15 @@ void Interrupts::Start(Insistence insistence) {
 void Interrupts::Watch(Insistence insistence) {
   using Clock = std::chrono::steady_clock;
   const sigset_t signals = InterruptSignal();
-  const bool ends = insistence == Insistence::kEnd;
+  const bool ends = insistence != Insistence::kKeepRunning;
   Clock::time_point first;
   while (true) {
-    const int signal = requested() ? sigtimedwait(&signals, nullptr, &kRepeat)
-                                   : sigwaitinfo(&signals, nullptr);
+    const int signal =
+        requested() ? sigtimedwait(&signals, nullptr, &kRepeat) : sigwaitinfo(&signals, nullptr);
     if (signal == SIGINT) {
       // What is not acknowledged need not survive, and the log is made for sudden ends.
-      if (ends && requested()) ::_exit(static_cast<int>(ExitCode::kInterrupted));
+      const bool at_once = requested() || insistence == Insistence::kEndAtOnce;
+      if (ends && at_once) ::_exit(static_cast<int>(ExitCode::kInterrupted));
       first = Clock::now();
       Request();
     }

@@ -17,18 +17,22 @@ class Interrupts {
 
   enum class Insistence {
     kKeepRunning,  // a shell: Ctrl-C never ends the process
-    kEnd,          // a second Ctrl-C, or a statement that is not done kGrace after the first, ends it with exit code 130
+    kEndAtOnce,    // nothing that runs needs to be told
+    kEnd,  // a second Ctrl-C, or a statement that is not done kGrace after the first, ends it with
+           // exit code 130
   };
   static constexpr std::chrono::seconds kGrace{5};
 
-  // To be called once, before the first thread is started: threads started later leave SIGINT to this class. Does nothing
-  // when SIGINT is ignored, as a shell does for what runs in its background.
+  // To be called once, before the first thread is started: threads started later leave SIGINT to
+  // this class. Does nothing when SIGINT is ignored, as a shell does for what runs in its
+  // background.
   void Start(Insistence insistence);
 
   // Whether Ctrl-C was pressed since the last Clear.
   bool requested() const { return requested_.load(); }
   void Clear();
-  // As if Ctrl-C was pressed once; the process is not ended. To be repeated until what runs has ended.
+  // As if Ctrl-C was pressed once; the process is not ended. To be repeated until what runs has
+  // ended.
   void Request() EXCLUDES(mutex_);
   // Readable from Ctrl-C until Clear: for poll(2) beside what is waited for.
   int wake_descriptor() const { return wake_[0]; }

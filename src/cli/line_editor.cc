@@ -28,6 +28,7 @@ struct EditorState {
 namespace {
 
 constexpr int kHistoryLines = 2000;
+constexpr char kEndOfInput = '\x04';  // Ctrl-D
 
 EditorState* StateOf(EditLine* editor) {
   void* state = nullptr;
@@ -37,8 +38,8 @@ EditorState* StateOf(EditLine* editor) {
 
 char* PromptOf(EditLine* editor) { return const_cast<char*>(StateOf(editor)->prompt); }
 
-// Reads one character of the locale's encoding. libedit's own reader would not let Ctrl-C end the line. 1, 0 at the end of
-// the input, -1 when Ctrl-C came.
+// Reads one character of the locale's encoding. libedit's own reader would not let Ctrl-C end the
+// line. 1, 0 at the end of the input, -1 when Ctrl-C came.
 int ReadCharacter(EditLine* editor, wchar_t* character) {
   std::mbstate_t decoder{};
   while (true) {
@@ -50,6 +51,9 @@ int ReadCharacter(EditLine* editor, wchar_t* character) {
     const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count <= 0) return 0;
+    // What Linux makes of a Ctrl-D that was typed while the terminal was not yet in the editor's
+    // mode.
+    if (byte == '\0') byte = kEndOfInput;
     const size_t used = std::mbrtowc(character, &byte, 1, &decoder);
     if (used == static_cast<size_t>(-2)) continue;  // more bytes to come
     if (used != static_cast<size_t>(-1)) return 1;
@@ -64,7 +68,8 @@ bool MakePrivateFile(const std::string& path) {
   if (!folder.empty() && std::filesystem::create_directories(folder, error)) {
     std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
   }
-  const io::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const io::Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   return file.valid() && ::fchmod(file.get(), 0600) == 0;
 }
 
@@ -91,10 +96,10 @@ bool HoldsSecret(std::string_view text) {
   std::string upper(text);
   std::transform(upper.begin(), upper.end(), upper.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  constexpr std::string_view kWords[] = {"SECRET", "PASSWORD", "PASSWD", "TOKEN", "CREDENTIAL", "KEY_ID"};
-  return std::any_of(std::begin(kWords), std::end(kWords), [&](std::string_view word) {
-    return upper.find(word) != std::string::npos;
-  });
+  constexpr std::string_view kWords[] = {"SECRET", "PASSWORD",   "PASSWD",
+                                         "TOKEN",  "CREDENTIAL", "KEY_ID"};
+  return std::any_of(std::begin(kWords), std::end(kWords),
+                     [&](std::string_view word) { return upper.find(word) != std::string::npos; });
 }
 
 struct LineEditor::Libedit {

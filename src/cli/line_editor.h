@@ -8,7 +8,8 @@
 
 namespace pyralog::cli {
 
-// $PYRALOG_HISTORY, else $XDG_STATE_HOME/pyralog/history, else ~/.local/state/pyralog/history; empty when no home is known.
+// $PYRALOG_HISTORY, else $XDG_STATE_HOME/pyralog/history, else ~/.local/state/pyralog/history;
+// empty when no home is known.
 std::string HistoryPath();
 
 // Whether text may hold a password or key: it then is not remembered.
@@ -17,8 +18,8 @@ bool HoldsSecret(std::string_view text);
 // One for a process. Not thread-safe.
 class LineEditor {
  public:
-  // The history file is read now and written at each RememberEntry, for its owner only (mode 0600). An empty path, or one
-  // that cannot be written, means that nothing outlives the shell.
+  // The history file is read now and written at each RememberEntry, for its owner only (mode 0600).
+  // An empty path, or one that cannot be written, means that nothing outlives the shell.
   explicit LineEditor(std::string history_path);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;

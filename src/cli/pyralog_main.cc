@@ -1,6 +1,7 @@
 // The `pyralog` command. docs/architecture/cli.md
 #include <exception>
 #include <new>
+#include <string>
 #include <variant>
 
 #include "arrow/filesystem/filesystem.h"
@@ -27,6 +28,8 @@ int Main(int argc, char** argv) {
     code = std::visit(RunCommand{}, std::get<Arguments>(parsed));
   } catch (const std::bad_alloc&) {
     PrintToStderr("error: MEMORY_LIMIT: the machine has no memory left");
+  } catch (const std::exception& exception) {  // of a library, where it promises none
+    PrintToStderr(std::string("error: UNKNOWN: ") + exception.what());
   }
   arrow::fs::EnsureFinalized();
   return static_cast<int>(code);

@@ -21,23 +21,30 @@ struct Unit {
 
 constexpr double kKibi = 1024;
 constexpr Unit kSizeUnits[] = {
-    {"", 1},          {"b", 1},
-    {"k", kKibi},     {"m", kKibi * kKibi},
-    {"g", kKibi * kKibi * kKibi}, {"t", kKibi * kKibi * kKibi * kKibi},
-    {"kib", kKibi},   {"mib", kKibi * kKibi},
-    {"gib", kKibi * kKibi * kKibi}, {"tib", kKibi * kKibi * kKibi * kKibi},
-    {"kb", 1e3},      {"mb", 1e6},
-    {"gb", 1e9},      {"tb", 1e12},
+    {"", 1},
+    {"b", 1},
+    {"k", kKibi},
+    {"m", kKibi* kKibi},
+    {"g", kKibi* kKibi* kKibi},
+    {"t", kKibi* kKibi* kKibi* kKibi},
+    {"kib", kKibi},
+    {"mib", kKibi* kKibi},
+    {"gib", kKibi* kKibi* kKibi},
+    {"tib", kKibi* kKibi* kKibi* kKibi},
+    {"kb", 1e3},
+    {"mb", 1e6},
+    {"gb", 1e9},
+    {"tb", 1e12},
 };
-constexpr Unit kMillisecondUnits[] = {
-    {"", 1e3}, {"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"min", 60e3}, {"h", 3600e3}};
+constexpr Unit kMillisecondUnits[] = {{"", 1e3},   {"ms", 1},     {"s", 1e3},
+                                      {"m", 60e3}, {"min", 60e3}, {"h", 3600e3}};
 
 // The number times its unit's factor; nothing when it is not of this form.
 template <size_t N>
 std::optional<double> ParseQuantity(std::string_view text, const Unit (&units)[N]) {
   double number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number,
-                                      std::chars_format::fixed);
+  const auto parsed =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (parsed.ec != std::errc() || !std::isfinite(number) || number < 0) return std::nullopt;
   text.remove_prefix(static_cast<size_t>(parsed.ptr - text.data()));
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -56,8 +63,9 @@ arrow::Result<uint64_t> ParseSize(std::string_view text) {
   const auto bytes = ParseQuantity(text, kSizeUnits);
   // 2^63: what a signed size can hold.
   if (bytes && *bytes >= 1 && *bytes < 9.2e18) return static_cast<uint64_t>(*bytes);
-  return MakeError(ErrorCode::kInvalidArgument,
-                   "'" + std::string(text) + "' is no size; write 1GiB, 512MB or a number of bytes");
+  return MakeError(
+      ErrorCode::kInvalidArgument,
+      "'" + std::string(text) + "' is no size; write 1GiB, 512MB or a number of bytes");
 }
 
 arrow::Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {

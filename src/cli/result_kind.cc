@@ -17,8 +17,9 @@ size_t EndOr(std::string_view text, size_t found, size_t length) {
   return found == std::string_view::npos ? text.size() : found + length;
 }
 
-// The position behind the quote or comment that starts at `at`; `at` when none does. Escapes and nesting are not looked
-// at: what is misread only makes words, and the result's columns have the last say.
+// The position behind the quote or comment that starts at `at`; `at` when none does. Escapes and
+// nesting are not looked at: what is misread only makes words, and the result's columns have the
+// last say.
 size_t SkipQuoteOrComment(std::string_view text, size_t at) {
   const char c = text[at];
   if (c == '\'' || c == '"') return EndOr(text, text.find(c, at + 1), 1);
@@ -90,13 +91,15 @@ ResultKind ResultKindOf(std::string_view statement, const arrow::Schema& schema)
   const bool success = IsOneColumn(schema, "Success", arrow::Type::BOOL);
   if (!count && !success) return ResultKind::kRows;
   if (Contains(words, {"RETURNING"})) return ResultKind::kRows;
-  if (words.empty() || StartsWithAnyOf(words, {"SELECT", "FROM", "VALUES", "TABLE", "DESCRIBE", "SHOW"})) {
+  if (words.empty() ||
+      StartsWithAnyOf(words, {"SELECT", "FROM", "VALUES", "TABLE", "DESCRIBE", "SHOW"})) {
     return ResultKind::kRows;
   }
   const std::initializer_list<std::string_view> changing = {"INSERT", "UPDATE", "DELETE", "MERGE"};
   if (StartsWithAnyOf(words, {"WITH"}) && !Contains(words, changing)) return ResultKind::kRows;
   if (success) return ResultKind::kNothing;
-  if (StartsWithAnyOf(words, {"WITH"}) || StartsWithAnyOf(words, changing)) return ResultKind::kChanges;
+  if (StartsWithAnyOf(words, {"WITH"}) || StartsWithAnyOf(words, changing))
+    return ResultKind::kChanges;
   if (StartsWithAnyOf(words, {"COPY", "CREATE"})) return ResultKind::kWritten;
   return StartsWithAnyOf(words, {"EXECUTE", "PIVOT", "UNPIVOT"}) ? ResultKind::kRows
                                                                  : ResultKind::kNothing;

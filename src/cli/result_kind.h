@@ -17,7 +17,8 @@ enum class ResultKind {
   kPlan,     // EXPLAIN: text, drawn for a fixed-width font
 };
 
-// By the statement's words and the columns of its result. A query whose only column is called Count is still a query.
+// By the statement's words and the columns of its result. A query whose only column is called Count
+// is still a query.
 ResultKind ResultKindOf(std::string_view statement, const arrow::Schema& schema);
 
 // The words of a statement that stand outside of quotes, comments and parentheses, in upper case.

@@ -5,7 +5,9 @@
 namespace pyralog::cli {
 namespace {
 
-std::shared_ptr<arrow::Schema> CountColumn() { return arrow::schema({arrow::field("Count", arrow::int64())}); }
+std::shared_ptr<arrow::Schema> CountColumn() {
+  return arrow::schema({arrow::field("Count", arrow::int64())});
+}
 std::shared_ptr<arrow::Schema> SuccessColumn() {
   return arrow::schema({arrow::field("Success", arrow::boolean())});
 }
@@ -21,11 +23,14 @@ TEST(ResultKindTest, Words) {
 TEST(ResultKindTest, CountsAreToldFromQueries) {
   EXPECT_EQ(ResultKindOf("INSERT INTO t VALUES (1)", *CountColumn()), ResultKind::kChanges);
   EXPECT_EQ(ResultKindOf("/* a */ update t set a = 1", *CountColumn()), ResultKind::kChanges);
-  EXPECT_EQ(ResultKindOf("WITH x AS (SELECT 1) DELETE FROM t", *CountColumn()), ResultKind::kChanges);
-  EXPECT_EQ(ResultKindOf("INSERT INTO t VALUES (1) RETURNING a AS \"Count\"", *CountColumn()), ResultKind::kRows);
+  EXPECT_EQ(ResultKindOf("WITH x AS (SELECT 1) DELETE FROM t", *CountColumn()),
+            ResultKind::kChanges);
+  EXPECT_EQ(ResultKindOf("INSERT INTO t VALUES (1) RETURNING a AS \"Count\"", *CountColumn()),
+            ResultKind::kRows);
   EXPECT_EQ(ResultKindOf("SELECT count(*) AS \"Count\" FROM t", *CountColumn()), ResultKind::kRows);
   EXPECT_EQ(ResultKindOf("(SELECT 1 AS \"Count\")", *CountColumn()), ResultKind::kRows);
-  EXPECT_EQ(ResultKindOf("WITH x AS (DELETE) SELECT 1 AS \"Count\"", *CountColumn()), ResultKind::kRows);
+  EXPECT_EQ(ResultKindOf("WITH x AS (DELETE) SELECT 1 AS \"Count\"", *CountColumn()),
+            ResultKind::kRows);
   EXPECT_EQ(ResultKindOf("COPY t TO 'f'", *CountColumn()), ResultKind::kWritten);
   EXPECT_EQ(ResultKindOf("CREATE TABLE t AS SELECT 1", *CountColumn()), ResultKind::kWritten);
   EXPECT_EQ(ResultKindOf("BEGIN", *SuccessColumn()), ResultKind::kNothing);

@@ -18,8 +18,8 @@ struct NamedMode {
 };
 
 constexpr NamedMode kModes[] = {
-    {"box", OutputMode::kBox},     {"csv", OutputMode::kCsv},
-    {"jsonl", OutputMode::kJsonl}, {"arrow", OutputMode::kArrow},
+    {"box", OutputMode::kBox},           {"csv", OutputMode::kCsv},
+    {"jsonl", OutputMode::kJsonl},       {"arrow", OutputMode::kArrow},
     {"markdown", OutputMode::kMarkdown}, {"line", OutputMode::kLine},
 };
 
@@ -38,7 +38,8 @@ class MarkdownWriter : public formats::RowTextWriter {
  public:
   MarkdownWriter(StreamPtr out, TextPtrs columns, const arrow::Schema& schema)
       : RowTextWriter(std::move(out), std::move(columns)) {
-    for (const auto& field : schema.fields()) AppendCell(Printable(field->name(), LineBreaks::kEscape));
+    for (const auto& field : schema.fields())
+      AppendCell(Printable(field->name(), LineBreaks::kEscape));
     *pending() += "|\n";
     for (const auto& field : schema.fields()) {
       *pending() += IsRightAligned(*field->type()) ? "| ---: " : "| --- ";
@@ -105,7 +106,8 @@ arrow::Result<WriterPtr> MakeFormatWriter(const char* format, const StreamPtr& o
 
 std::string OutputModeNames() {
   std::string names;
-  for (const NamedMode& known : kModes) names += (names.empty() ? "" : ", ") + std::string(known.name);
+  for (const NamedMode& known : kModes)
+    names += (names.empty() ? "" : ", ") + std::string(known.name);
   return names;
 }
 

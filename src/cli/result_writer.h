@@ -2,12 +2,11 @@
 //
 //   mode      is                                                          for
 //   --------  ----------------------------------------------------------  --------------------
-//   box       a drawn table, at most so many rows, cut to the terminal    people (a terminal's default)
-//   csv       RFC 4180 with a header, lines end in LF; NULL is nothing    programs (the default otherwise)
-//   jsonl     one JSON object a row                                       programs
-//   arrow     an Arrow IPC stream for each result, one behind the other   programs
-//   markdown  a table as GitHub draws it                                  people
-//   line      a line for each value, "name = value"                       people, wide rows
+//   box       a drawn table, at most so many rows, cut to the terminal    people (a terminal's
+//   default) csv       RFC 4180 with a header, lines end in LF; NULL is nothing    programs (the
+//   default otherwise) jsonl     one JSON object a row programs arrow     an Arrow IPC stream for
+//   each result, one behind the other   programs markdown  a table as GitHub draws it people line
+//   a line for each value, "name = value"                       people, wide rows
 #pragma once
 
 #include <memory>

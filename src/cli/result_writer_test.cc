@@ -28,7 +28,8 @@ std::shared_ptr<arrow::Array> Numbers(int64_t from, int64_t count) {
 std::shared_ptr<arrow::RecordBatch> Rows(const std::vector<std::string>& names,
                                          const arrow::ArrayVector& columns) {
   arrow::FieldVector fields;
-  for (size_t i = 0; i < names.size(); ++i) fields.push_back(arrow::field(names[i], columns[i]->type()));
+  for (size_t i = 0; i < names.size(); ++i)
+    fields.push_back(arrow::field(names[i], columns[i]->type()));
   return arrow::RecordBatch::Make(arrow::schema(fields), columns.front()->length(), columns);
 }
 
@@ -81,7 +82,8 @@ TEST(ResultWriterTest, BoxLeavesOutColumnsThatHaveNoRoom) {
 }
 
 TEST(ResultWriterTest, Csv) {
-  const auto rows = Rows({"id", "a,b"}, {Numbers(1, 4), Texts({"plain", "say \"hi\"", "", std::nullopt})});
+  const auto rows =
+      Rows({"id", "a,b"}, {Numbers(1, 4), Texts({"plain", "say \"hi\"", "", std::nullopt})});
   EXPECT_EQ(Written({rows}, {OutputMode::kCsv}),
             "id,\"a,b\"\n1,plain\n2,\"say \"\"hi\"\"\"\n3,\"\"\n4,\n");
 }

@@ -38,8 +38,10 @@ ExitCode RunShell(Console& console) {
     editor.AddToEntry(line.text);
     const arrow::Status ran = console.RunLine(line.text);
     if (!ran.ok()) {
-      if (Interrupts::Get().requested()) status = console.WriteText("\n");  // behind the terminal's own ^C
-      if (console.ReportFailure(ran) == ExitCode::kDone) return ExitCode::kDone;  // the terminal is gone
+      if (Interrupts::Get().requested())
+        status = console.WriteText("\n");  // behind the terminal's own ^C
+      if (console.ReportFailure(ran) == ExitCode::kDone)
+        return ExitCode::kDone;  // the terminal is gone
       console.DropPending();
     }
     Interrupts::Get().Clear();

@@ -36,7 +36,8 @@ ExitCode RunSession(const SqlArguments& arguments, Database& database, bool inte
   }
   Display display = DisplayOf(arguments.mode);
   display.max_rows = arguments.max_rows;
-  Console console(*std::move(session), std::make_shared<StandardOutput>(), display, arguments.database);
+  Console console(*std::move(session), std::make_shared<StandardOutput>(), display,
+                  arguments.database);
   if (interactive) return RunShell(console);
   return console.ReportFailure(RunInputs(console, arguments.inputs));
 }
@@ -44,8 +45,8 @@ ExitCode RunSession(const SqlArguments& arguments, Database& database, bool inte
 }  // namespace
 
 ExitCode RunSql(const SqlArguments& arguments) {
-  const bool interactive = arguments.inputs.empty() && ::isatty(STDIN_FILENO) == 1 &&
-                           StandardOutput::IsTerminal();
+  const bool interactive =
+      arguments.inputs.empty() && ::isatty(STDIN_FILENO) == 1 && StandardOutput::IsTerminal();
   Interrupts::Get().Start(interactive ? Interrupts::Insistence::kKeepRunning
                                       : Interrupts::Insistence::kEnd);
   const auto database = OpenDatabase(arguments.database, arguments.options);

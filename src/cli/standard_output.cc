@@ -31,7 +31,8 @@ arrow::Status StandardOutput::Write(const void* data, int64_t nbytes) {
       continue;
     }
     reader_gone_ = errno == EPIPE;
-    const ErrorCode code = errno == ENOSPC || errno == EDQUOT ? ErrorCode::kNoSpace : ErrorCode::kIo;
+    const ErrorCode code =
+        errno == ENOSPC || errno == EDQUOT ? ErrorCode::kNoSpace : ErrorCode::kIo;
     return MakeError(code, std::string("stdout: ") + std::strerror(errno) + " (after " +
                                std::to_string(position_) + " bytes)");
   }

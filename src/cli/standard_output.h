@@ -30,8 +30,8 @@ class StandardOutput : public arrow::io::OutputStream {
   bool reader_gone_ = false;
 };
 
-// Takes /dev/null for each of stdin, stdout and stderr that the caller closed, so that no file of a database gets its
-// number; writing to such a stdout still fails. SIGPIPE is ignored from then on.
+// Takes /dev/null for each of stdin, stdout and stderr that the caller closed, so that no file of a
+// database gets its number; writing to such a stdout still fails. SIGPIPE is ignored from then on.
 void SecureStandardDescriptors();
 
 }  // namespace pyralog::cli

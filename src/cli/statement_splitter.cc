@@ -13,7 +13,8 @@ bool IsSpace(char c) {
 // Bytes above 0x7F are letters to the SQL parser.
 bool IsIdentifierStart(char c) {
   const auto byte = static_cast<unsigned char>(c);
-  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' || byte >= 0x80;
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_' ||
+         byte >= 0x80;
 }
 
 bool IsIdentifierPart(char c) { return IsIdentifierStart(c) || (c >= '0' && c <= '9'); }
@@ -194,7 +195,8 @@ bool StatementSplitter::StepBlockComment() {
 
 std::optional<size_t> StatementSplitter::DollarTagLength() const {
   // Within an identifier (a$b$) or after a number's parameter sign it is none.
-  if (position_ > start_ && (IsIdentifierPart(text_[position_ - 1]) || text_[position_ - 1] == '$')) {
+  if (position_ > start_ &&
+      (IsIdentifierPart(text_[position_ - 1]) || text_[position_ - 1] == '$')) {
     return 0;
   }
   size_t end = position_ + 1;

@@ -8,8 +8,8 @@
 
 namespace pyralog::cli {
 
-// Cuts at each ';' that stands outside of '...' (also E'...\'...'), "...", $tag$...$tag$, -- and /* */ comments (which
-// nest). Each byte is looked at once, whatever pieces the text comes in.
+// Cuts at each ';' that stands outside of '...' (also E'...\'...'), "...", $tag$...$tag$, -- and /*
+// */ comments (which nest). Each byte is looked at once, whatever pieces the text comes in.
 //
 //   splitter.Feed("SELECT 'a;b'; SELECT");   Next() -> "SELECT 'a;b'"    Next() -> nothing yet
 //   splitter.Feed(" 2");                     Finish() -> "SELECT 2"
@@ -17,11 +17,14 @@ class StatementSplitter {
  public:
   void Feed(std::string_view text);
 
-  // The next whole statement, without its ';' and the space around it. Statements of nothing but comments are left out.
+  // The next whole statement, without its ';' and the space around it. Statements of nothing but
+  // comments are left out.
   std::optional<std::string> Next();
 
-  // To be called, until it gives nothing, when no more text follows: the remaining statements, of which the last needs no
-  // ';'. An open quote or comment is left to the SQL parser, which says so. Afterwards the splitter is empty.
+  // To be called, until it gives nothing, when no more text follows: the remaining statements, of
+  // which the last needs no
+  // ';'. An open quote or comment is left to the SQL parser, which says so. Afterwards the splitter
+  // is empty.
   std::optional<std::string> Finish();
 
   // Whether the text ended within a statement, quote or comment.
@@ -38,7 +41,8 @@ class StatementSplitter {
     kBlockComment,
   };
 
-  // Each advances position_ by at least one, or returns false because it needs to see more text first.
+  // Each advances position_ by at least one, or returns false because it needs to see more text
+  // first.
   bool StepPlain();
   bool StepQuoted(char quote);
   bool StepEscapedQuoted();
@@ -46,18 +50,19 @@ class StatementSplitter {
   bool StepLineComment();
   bool StepBlockComment();
   bool Step();
-  // The length of the $tag$ that starts at position_: 0 when none does, nothing when the text ends before that is known.
+  // The length of the $tag$ that starts at position_: 0 when none does, nothing when the text ends
+  // before that is known.
   std::optional<size_t> DollarTagLength() const;
   std::string Take(size_t end);
 
   std::string text_;
-  size_t start_ = 0;          // of the current statement, in text_
-  size_t position_ = 0;       // in text_; what stands before was looked at
+  size_t start_ = 0;     // of the current statement, in text_
+  size_t position_ = 0;  // in text_; what stands before was looked at
   State state_ = State::kPlain;
-  int comment_depth_ = 0;     // of kBlockComment
-  std::string dollar_tag_;    // with both $, of kDollar
+  int comment_depth_ = 0;   // of kBlockComment
+  std::string dollar_tag_;  // with both $, of kDollar
   bool has_content_ = false;
-  bool at_end_ = false;       // no text follows
+  bool at_end_ = false;  // no text follows
 };
 
 }  // namespace pyralog::cli

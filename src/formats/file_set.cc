@@ -14,7 +14,8 @@
 namespace pyralog::formats {
 namespace {
 
-using Values = std::vector<std::shared_ptr<arrow::Scalar>>;  // of the partition columns, for one file
+using Values =
+    std::vector<std::shared_ptr<arrow::Scalar>>;  // of the partition columns, for one file
 
 struct PartitionColumns {
   arrow::FieldVector fields;
@@ -66,7 +67,7 @@ PartitionColumns FindPartitions(const std::vector<std::string>& paths) {
 struct SplitRequest {
   batch::ScanRequest files;
   std::shared_ptr<arrow::Schema> schema;  // what is wanted, in order
-  std::vector<int> from;                  // >= 0: column of a file's batches; < 0: partition column -1 - from
+  std::vector<int> from;  // >= 0: column of a file's batches; < 0: partition column -1 - from
 };
 
 class PartitionedBatches : public arrow::RecordBatchReader {
@@ -203,10 +204,9 @@ class FileSet : public Relation, public std::enable_shared_from_this<FileSet> {
                          column + "is missing, but is in " + paths_.front());
       }
       if (other->type()->Equals(*field->type())) continue;
-      return MakeError(ErrorCode::kInvalidArgument, column + "has type " +
-                                                        other->type()->ToString() + ", but " +
-                                                        field->type()->ToString() + " in " +
-                                                        paths_.front());
+      return MakeError(ErrorCode::kInvalidArgument,
+                       column + "has type " + other->type()->ToString() + ", but " +
+                           field->type()->ToString() + " in " + paths_.front());
     }
     return arrow::Status::OK();
   }
@@ -292,8 +292,8 @@ arrow::Result<ScanPlan> FileSet::Scan(const batch::ScanRequest& request) {
   if (paths_.size() == 1) {
     ARROW_ASSIGN_OR_RAISE(const ScanPlan inner, first_->Scan(split->files));
     for (const auto& task : inner.tasks) {
-      plan.tasks.push_back(std::make_shared<PartOfFile>(
-          task, split, partitions_.values.front(), options_.limits.pool));
+      plan.tasks.push_back(std::make_shared<PartOfFile>(task, split, partitions_.values.front(),
+                                                        options_.limits.pool));
     }
     return plan;
   }

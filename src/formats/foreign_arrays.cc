@@ -81,12 +81,11 @@ DataPtr Retyped(const arrow::ArrayData& data, const TypePtr& type) {
   copy->type = type;
   for (size_t i = 0; i < copy->child_data.size(); ++i) {
     if (copy->child_data[i] == nullptr || static_cast<int>(i) >= type->num_fields()) continue;
-    copy->child_data[i] =
-        Retyped(*copy->child_data[i], type->field(static_cast<int>(i))->type());
+    copy->child_data[i] = Retyped(*copy->child_data[i], type->field(static_cast<int>(i))->type());
   }
   if (copy->dictionary != nullptr && type->id() == arrow::Type::DICTIONARY) {
-    copy->dictionary = Retyped(
-        *copy->dictionary, static_cast<const arrow::DictionaryType&>(*type).value_type());
+    copy->dictionary =
+        Retyped(*copy->dictionary, static_cast<const arrow::DictionaryType&>(*type).value_type());
   }
   return copy;
 }
@@ -112,14 +111,15 @@ arrow::Status ValidateColumn(const DataPtr& data) {
 
 }  // namespace
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> ValidateForeign(const arrow::RecordBatch& batch) {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ValidateForeign(
+    const arrow::RecordBatch& batch) {
   std::vector<DataPtr> columns;
   for (int i = 0; i < batch.num_columns(); ++i) {
     DataPtr data = WithNullsUncounted(*batch.column_data(i));
     if (data->length != batch.num_rows()) {
-      return MakeError(ErrorCode::kDamaged,
-                       "column " + std::to_string(i) + " has " + std::to_string(data->length) +
-                           " rows, its batch " + std::to_string(batch.num_rows()));
+      return MakeError(ErrorCode::kDamaged, "column " + std::to_string(i) + " has " +
+                                                std::to_string(data->length) + " rows, its batch " +
+                                                std::to_string(batch.num_rows()));
     }
     const arrow::Status status = ValidateColumn(data);
     if (!status.ok()) {

@@ -8,10 +8,11 @@
 
 namespace pyralog::formats {
 
-// The batch, when nothing in it can lead a reader out of its buffers: offsets, sizes, indices, type ids and run ends are in
-// range and in order, text is UTF-8, at any depth. Null counts are counted anew. Values that only break a rule of their
-// type are let through, because writers of good name make them: decimals beyond their precision, date64 that are no whole
-// days, times of 24 hours. Costs one pass over everything but fixed-width values.
+// The batch, when nothing in it can lead a reader out of its buffers: offsets, sizes, indices, type
+// ids and run ends are in range and in order, text is UTF-8, at any depth. Null counts are counted
+// anew. Values that only break a rule of their type are let through, because writers of good name
+// make them: decimals beyond their precision, date64 that are no whole days, times of 24 hours.
+// Costs one pass over everything but fixed-width values.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ValidateForeign(const arrow::RecordBatch& batch);
 
 }  // namespace pyralog::formats

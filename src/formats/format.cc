@@ -20,9 +20,9 @@ arrow::Status CheckOptionNames(const FormatInfo& format, const Options& options,
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     std::string names;
     for (const std::string& k : known) names += (names.empty() ? "" : ", ") + k;
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "format " + format.name + " has no option '" + name + "'; it has " +
-                         (names.empty() ? "none" : names));
+    return MakeError(ErrorCode::kInvalidArgument, "format " + format.name + " has no option '" +
+                                                      name + "'; it has " +
+                                                      (names.empty() ? "none" : names));
   }
   return arrow::Status::OK();
 }

@@ -1,7 +1,9 @@
-// External formats: what each can do, and how a foreign file becomes relations. docs/architecture/formats.md
+// External formats: what each can do, and how a foreign file becomes relations.
+// docs/architecture/formats.md
 //
-// A format is one folder src/formats/NAME and one line PYRALOG_FORMAT(NAME) in formats.def; the folder defines
-// `const Format& NAME_format()`. Everything else (SQL, the command line, Python) finds it through registry.h.
+// A format is one folder src/formats/NAME and one line PYRALOG_FORMAT(NAME) in formats.def; the
+// folder defines `const Format& NAME_format()`. Everything else (SQL, the command line, Python)
+// finds it through registry.h.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,8 @@ namespace pyralog::formats {
 // Options by lower-case name, as OPTIONS (key value) and --option key=value give them.
 using Options = std::map<std::string, std::string>;
 
-// Bytes that every file of a format has: `head` at `offset`, `tail` at the end (either may be empty).
+// Bytes that every file of a format has: `head` at `offset`, `tail` at the end (either may be
+// empty).
 struct Signature {
   uint64_t offset = 0;
   std::string head;
@@ -44,14 +47,17 @@ struct FormatInfo {
   std::string name;                  // as in formats.def, STORED AS and --format
   std::string title;                 // "Apache Parquet"
   std::vector<std::string> aliases;  // other names that STORED AS takes
-  std::vector<std::string> suffixes; // lower case, with the dot; may be followed by a compression's suffix
-  std::vector<Signature> signatures; // each is enough; none: the format is recognised by suffix only
+  std::vector<std::string>
+      suffixes;  // lower case, with the dot; may be followed by a compression's suffix
+  std::vector<Signature>
+      signatures;  // each is enough; none: the format is recognised by suffix only
   std::vector<std::string> compressions;  // ".gz", ".zst": read through when they follow a suffix
   Capabilities can;
-  std::string sql_reader;            // table function of the SQL engine that reads it; empty: its relations are scanned
-  std::string sql_copy;              // FORMAT name of COPY TO; empty: none
-  std::string readers;               // who else can read it
-  std::string concurrency;           // what happens when two processes write one target
+  std::string sql_reader;   // table function of the SQL engine that reads it; empty: its relations
+                            // are scanned
+  std::string sql_copy;     // FORMAT name of COPY TO; empty: none
+  std::string readers;      // who else can read it
+  std::string concurrency;  // what happens when two processes write one target
 };
 
 // One part of a scan, independent of the others: may be opened and read on any thread, once.
@@ -91,9 +97,11 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual const FormatInfo& format() const = 0;
   virtual std::vector<Member> members() const { return {Member{"", "table"}}; }
-  // The rows of a member. nullptr: only the SQL engine's reader (FormatInfo::sql_reader) can give them.
+  // The rows of a member. nullptr: only the SQL engine's reader (FormatInfo::sql_reader) can give
+  // them.
   virtual arrow::Result<std::shared_ptr<Relation>> OpenRelation(const std::string& member) = 0;
-  // Why the SQL engine's reader must not read this file although it is intact, or empty. Then the relation is scanned.
+  // Why the SQL engine's reader must not read this file although it is intact, or empty. Then the
+  // relation is scanned.
   virtual std::string sql_reader_obstacle() const { return ""; }
   // Options that the SQL engine's reader needs to read this file as it is meant.
   virtual Options sql_reader_options() const { return {}; }
@@ -114,8 +122,9 @@ class Format {
  public:
   virtual ~Format() = default;
   virtual const FormatInfo& info() const = 0;
-  // Checks what foreign bytes claim before anything relies on it: kDamaged, kNotSupported and kFormatVersion name the
-  // file and what is wrong with it. Cost: headers and footers, not the data, unless the format's page says otherwise.
+  // Checks what foreign bytes claim before anything relies on it: kDamaged, kNotSupported and
+  // kFormatVersion name the file and what is wrong with it. Cost: headers and footers, not the
+  // data, unless the format's page says otherwise.
   virtual arrow::Result<std::shared_ptr<Dataset>> Open(const SourcePtr& source,
                                                        const Options& options) const = 0;
   // kNotSupported for formats that cannot be written; kInvalidArgument names an option.
@@ -135,7 +144,8 @@ arrow::Result<std::vector<int>> ColumnPositions(const arrow::Schema& schema,
 std::shared_ptr<arrow::Schema> ProjectSchema(const arrow::Schema& schema,
                                              const std::vector<int>& positions);
 
-// The schema with every name once: the second "a" is "a_1". Requests name columns, so relations offer them so.
+// The schema with every name once: the second "a" is "a_1". Requests name columns, so relations
+// offer them so.
 std::shared_ptr<arrow::Schema> WithDistinctNames(const std::shared_ptr<arrow::Schema>& schema);
 
 }  // namespace pyralog::formats

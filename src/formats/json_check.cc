@@ -12,8 +12,8 @@ namespace {
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsHex(char c) { return IsDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// Bytes of the UTF-8 sequence that starts here (RFC 3629: no overlong forms, no surrogates), 0 when it is none;
-// `left` bytes are there.
+// Bytes of the UTF-8 sequence that starts here (RFC 3629: no overlong forms, no surrogates), 0 when
+// it is none; `left` bytes are there.
 size_t Utf8Length(const unsigned char* at, size_t left) {
   const unsigned char lead = at[0];
   const size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
@@ -67,7 +67,8 @@ class JsonWalker {
     } while (!failed_ && depth_ > 0);
   }
 
-  // Reads a scalar or an empty object or array (true: a value has ended), or opens one that has something in it.
+  // Reads a scalar or an empty object or array (true: a value has ended), or opens one that has
+  // something in it.
   bool Value() {
     if (at_ == text_.size()) {
       RunOut();
@@ -109,8 +110,8 @@ class JsonWalker {
     return false;
   }
 
-  // Behind a value in an object or array: true when that closes here (and so is a value that has ended), false when
-  // its next value is to be read.
+  // Behind a value in an object or array: true when that closes here (and so is a value that has
+  // ended), false when its next value is to be read.
   bool AfterValue() {
     SkipSpace();
     if (at_ == text_.size()) {
@@ -170,8 +171,8 @@ class JsonWalker {
       } else if (c < 0x80) {
         ++at_;
       } else {
-        const size_t length =
-            Utf8Length(reinterpret_cast<const unsigned char*>(text_.data()) + at_, text_.size() - at_);
+        const size_t length = Utf8Length(reinterpret_cast<const unsigned char*>(text_.data()) + at_,
+                                         text_.size() - at_);
         if (length == 0 && text_.size() - at_ < 4) ran_out_ = true;
         if (length == 0) return Fail("a string is not UTF-8");
         at_ += length;
@@ -269,7 +270,8 @@ class JsonWalker {
   const JsonCheckOptions options_;
   JsonFacts* const facts_;
   size_t at_ = 0;
-  std::vector<Level> levels_;  // the first depth_ of them are open; the others wait to be used again
+  std::vector<Level>
+      levels_;  // the first depth_ of them are open; the others wait to be used again
   size_t depth_ = 0;
   bool failed_ = false;
   bool ran_out_ = false;

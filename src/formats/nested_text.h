@@ -64,7 +64,8 @@ class MapText : public StyledText {
     const auto& map = static_cast<const arrow::MapArray&>(array);
     *out += '{';
     std::string key;
-    for (int64_t i = map.value_offset(row); i < map.value_offset(row) + map.value_length(row); ++i) {
+    for (int64_t i = map.value_offset(row); i < map.value_offset(row) + map.value_length(row);
+         ++i) {
       if (i > map.value_offset(row)) *out += ',';
       key.clear();
       key_->Append(*map.keys(), i, &key);

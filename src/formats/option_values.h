@@ -9,8 +9,8 @@
 
 namespace pyralog::formats {
 
-// Each gives `otherwise` when the option is absent and kInvalidArgument, naming option and value, when it is malformed.
-// Text comes in lower case.
+// Each gives `otherwise` when the option is absent and kInvalidArgument, naming option and value,
+// when it is malformed. Text comes in lower case.
 arrow::Result<std::string> TextOption(const Options& options, const std::string& name,
                                       const std::string& otherwise);
 // From `min` to `max`, both included.

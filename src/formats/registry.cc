@@ -27,9 +27,8 @@ arrow::Result<size_t> MatchLength(const Source& source, const Signature& signatu
   ARROW_ASSIGN_OR_RAISE(const std::string head,
                         source.Read(signature.offset, signature.head.size()));
   if (head != signature.head) return 0;
-  ARROW_ASSIGN_OR_RAISE(
-      const std::string tail,
-      source.Read(source.size() - signature.tail.size(), signature.tail.size()));
+  ARROW_ASSIGN_OR_RAISE(const std::string tail,
+                        source.Read(source.size() - signature.tail.size(), signature.tail.size()));
   return tail == signature.tail ? signature.head.size() + signature.tail.size() : 0;
 }
 
@@ -40,12 +39,11 @@ bool HasSuffix(const FormatInfo& info, std::string_view lower_path) {
     });
   };
   if (ends_with(lower_path)) return true;
-  return std::any_of(info.compressions.begin(), info.compressions.end(),
-                     [&](const std::string& compression) {
-                       return lower_path.ends_with(compression) &&
-                              ends_with(lower_path.substr(0, lower_path.size() -
-                                                                 compression.size()));
-                     });
+  return std::any_of(
+      info.compressions.begin(), info.compressions.end(), [&](const std::string& compression) {
+        return lower_path.ends_with(compression) &&
+               ends_with(lower_path.substr(0, lower_path.size() - compression.size()));
+      });
 }
 
 std::string KnownNames() {
@@ -106,9 +104,9 @@ arrow::Result<const Format*> DetectFormat(const Source& source) {
   }
   if (best == nullptr) best = FormatOfPath(source.path());
   if (best != nullptr) return best;
-  return source.Error(ErrorCode::kNotSupported,
-                      "neither its first bytes nor its name tell a format; name one of " +
-                          KnownNames());
+  return source.Error(
+      ErrorCode::kNotSupported,
+      "neither its first bytes nor its name tell a format; name one of " + KnownNames());
 }
 
 arrow::Result<std::shared_ptr<Dataset>> OpenDataset(const SourcePtr& source,

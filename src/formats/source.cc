@@ -8,7 +8,8 @@
 namespace pyralog::formats {
 namespace {
 
-// io::File as Arrow's readers know files. The position is the only state, and only Read and Seek use it.
+// io::File as Arrow's readers know files. The position is the only state, and only Read and Seek
+// use it.
 class RandomAccess : public arrow::io::RandomAccessFile {
  public:
   RandomAccess(std::shared_ptr<io::File> file, uint64_t size, arrow::MemoryPool* pool)

@@ -17,8 +17,9 @@ namespace pyralog::formats {
 
 // What a reader of foreign bytes may use.
 struct Limits {
-  arrow::MemoryPool* pool = arrow::default_memory_pool();  // everything a reader allocates comes from here
-  int max_depth = 64;                                      // of nested types
+  arrow::MemoryPool* pool =
+      arrow::default_memory_pool();  // everything a reader allocates comes from here
+  int max_depth = 64;                // of nested types
 };
 
 // One regular file, open for reading. Thread-safe.
@@ -38,14 +39,15 @@ class Source {
   arrow::Result<std::string> Head(uint64_t size) const;
   // The file as Arrow's readers want it: positional reads, memory from the limits' pool.
   std::shared_ptr<arrow::io::RandomAccessFile> AsRandomAccess() const;
-  // The file mapped: batches can be views of it. Whoever changes the file in place while it is read changes what is
-  // read; replacing it by rename is safe.
+  // The file mapped: batches can be views of it. Whoever changes the file in place while it is read
+  // changes what is read; replacing it by rename is safe.
   arrow::Result<std::shared_ptr<arrow::Buffer>> Map() const;
 
   // "<path>: <what>" with the code, the one wording of everything that is wrong with a file.
   arrow::Status Error(ErrorCode code, std::string_view what) const;
-  // The status of a library that read this file, as ours: its text behind the path. `fallback` is the code of what the
-  // library calls invalid; running out of memory, cancellation and failed system calls keep theirs.
+  // The status of a library that read this file, as ours: its text behind the path. `fallback` is
+  // the code of what the library calls invalid; running out of memory, cancellation and failed
+  // system calls keep theirs.
   arrow::Status Wrap(const arrow::Status& status, ErrorCode fallback = ErrorCode::kDamaged) const;
 
  private:

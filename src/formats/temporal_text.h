@@ -10,7 +10,8 @@ namespace pyralog::formats {
 
 // "2024-02-29". Years before 0 and after 9999 carry a sign.
 void AppendDate(int64_t days_since_1970, std::string* out);
-// "03:04:05", and the unit's digits behind a point when they are not all zero. `units` since midnight.
+// "03:04:05", and the unit's digits behind a point when they are not all zero. `units` since
+// midnight.
 void AppendTime(int64_t units, arrow::TimeUnit::type unit, std::string* out);
 // Date, `separator`, time. `units` since 1970.
 void AppendTimestamp(int64_t units, arrow::TimeUnit::type unit, char separator, std::string* out);

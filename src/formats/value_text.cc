@@ -77,12 +77,12 @@ class TextMaker {
   arrow::Status Visit(const arrow::TimestampType& type) {
     const bool json = style_ == TextStyle::kJson;
     const char* zone = type.timezone().empty() ? "" : json ? "Z" : "+00";
-    return Temporal([unit = type.unit(), json, zone](const arrow::Array& array, int64_t row,
-                                                     std::string* out) {
-      AppendTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row), unit,
-                      json ? 'T' : ' ', out);
-      *out += zone;
-    });
+    return Temporal(
+        [unit = type.unit(), json, zone](const arrow::Array& array, int64_t row, std::string* out) {
+          AppendTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row), unit,
+                          json ? 'T' : ' ', out);
+          *out += zone;
+        });
   }
   arrow::Status Visit(const arrow::DurationType& type) {
     return Temporal([unit = type.unit()](const arrow::Array& array, int64_t row, std::string* out) {
@@ -122,7 +122,8 @@ class TextMaker {
   arrow::Status Visit(const arrow::MapType& type) {
     const bool nested_key = type.key_type()->num_fields() > 0;
     ARROW_ASSIGN_OR_RAISE(
-        auto key, MakeValueText(*type.key_type(), nested_key ? TextStyle::kJson : TextStyle::kPlain));
+        auto key,
+        MakeValueText(*type.key_type(), nested_key ? TextStyle::kJson : TextStyle::kPlain));
     ARROW_ASSIGN_OR_RAISE(auto item, MakeValueText(*type.item_type(), TextStyle::kJson));
     made_ = std::make_unique<MapText>(style_, std::move(key), std::move(item));
     return arrow::Status::OK();
@@ -134,8 +135,7 @@ class TextMaker {
       std::string key = keys.empty() ? "" : ",";
       AppendJsonString(field->name(), &key);
       keys.push_back(key + ':');
-      ARROW_ASSIGN_OR_RAISE(fields.emplace_back(),
-                            MakeValueText(*field->type(), TextStyle::kJson));
+      ARROW_ASSIGN_OR_RAISE(fields.emplace_back(), MakeValueText(*field->type(), TextStyle::kJson));
     }
     made_ = std::make_unique<StructText>(style_, std::move(keys), std::move(fields));
     return arrow::Status::OK();
@@ -170,7 +170,8 @@ class TextMaker {
     return arrow::Status::OK();
   }
   arrow::Status Visit(const arrow::DataType& type) {
-    return MakeError(ErrorCode::kNotSupported, "values of type " + type.ToString() + " have no text");
+    return MakeError(ErrorCode::kNotSupported,
+                     "values of type " + type.ToString() + " have no text");
   }
 
  private:

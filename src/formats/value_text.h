@@ -34,8 +34,8 @@ enum class TextStyle { kJson, kPlain };
 class ValueText {
  public:
   virtual ~ValueText() = default;
-  // Appends the value of a row; a null is "null" in JSON and nothing in plain text. REQUIRES: the array has the type,
-  // and was validated.
+  // Appends the value of a row; a null is "null" in JSON and nothing in plain text. REQUIRES: the
+  // array has the type, and was validated.
   void Append(const arrow::Array& array, int64_t row, std::string* out) const {
     if (array.IsNull(row)) {
       AppendNull(out);

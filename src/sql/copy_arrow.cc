@@ -136,14 +136,13 @@ duckdb::unique_ptr<duckdb::FunctionData> BindCopyTo(duckdb::ClientContext& conte
   }
   ::ArrowSchema c_schema;
   auto properties = context.GetClientProperties();
-  duckdb::ArrowConverter::ToArrowSchema(&c_schema, types,
-                                        names, properties);
+  duckdb::ArrowConverter::ToArrowSchema(&c_schema, types, names, properties);
   data->schema = ValueOrThrow(arrow::ImportSchema(&c_schema));
   // Wrong options are found before a file is made.
-  ThrowIfError(formats::FindFormat("arrow_ipc")
-                   ->Create(std::make_shared<arrow::io::MockOutputStream>(), data->schema,
-                            data->options)
-                   .status());
+  ThrowIfError(
+      formats::FindFormat("arrow_ipc")
+          ->Create(std::make_shared<arrow::io::MockOutputStream>(), data->schema, data->options)
+          .status());
   return data;
 }
 
@@ -169,8 +168,7 @@ void WriteRows(const CopyArrowData& data, CopyArrowGlobal& global, CopyArrowLoca
   if (local.rows == nullptr || local.rows->RowCount() == 0) return;
   auto c_array = local.rows->Finalize();
   local.rows = nullptr;
-  const auto batch = ValueOrThrow(
-      arrow::ImportRecordBatch(&c_array, data.schema));
+  const auto batch = ValueOrThrow(arrow::ImportRecordBatch(&c_array, data.schema));
   const std::lock_guard lock(global.mutex);
   ThrowIfError(global.writer->Write(*batch));
 }

@@ -1,4 +1,5 @@
-// COPY ... TO 'file' (FORMAT arrow), an Arrow IPC file, or a stream with the option STREAM; and COPY ... FROM the same.
+// COPY ... TO 'file' (FORMAT arrow), an Arrow IPC file, or a stream with the option STREAM; and
+// COPY ... FROM the same.
 #pragma once
 
 #include "duckdb/main/extension/extension_loader.hpp"

@@ -15,11 +15,13 @@
 namespace pyralog::sql {
 namespace {
 
-// The verdicts of this process. Full, it starts anew: a check is cheap, and who reads more files reads each once.
+// The verdicts of this process. Full, it starts anew: a check is cheap, and who reads more files
+// reads each once.
 class VerdictCache {
  public:
   static VerdictCache& Get() {
-    static VerdictCache& cache = *new VerdictCache();  // used until the very end, so never destroyed
+    static VerdictCache& cache =
+        *new VerdictCache();  // used until the very end, so never destroyed
     return cache;
   }
 

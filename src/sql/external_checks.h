@@ -1,4 +1,5 @@
-// The checks that foreign files pass before DuckDB's readers open them, and what is remembered of them.
+// The checks that foreign files pass before DuckDB's readers open them, and what is remembered of
+// them.
 #pragma once
 
 #include <string>
@@ -15,8 +16,9 @@ struct FileVerdict {
   formats::Options options;  // formats::Dataset::sql_reader_options
 };
 
-// Opens the file through the format and returns what that says. A verdict is kept for as long as size and modification time
-// of the file are the same, so that only the first statement pays. Thread-safe.
+// Opens the file through the format and returns what that says. A verdict is kept for as long as
+// size and modification time of the file are the same, so that only the first statement pays.
+// Thread-safe.
 arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,
                                      const formats::Options& options);
 

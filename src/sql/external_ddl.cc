@@ -43,8 +43,7 @@ duckdb::ParserExtensionParseResult Parse(duckdb::ParserExtensionInfo* info,
   auto parsed = ParseExternalStatement(query);
   if (!parsed.ok()) return duckdb::ParserExtensionParseResult(parsed.status().message());
   if (!*parsed) return {};
-  return duckdb::ParserExtensionParseResult(
-      duckdb::make_uniq<ParsedExternal>(std::move(**parsed)));
+  return duckdb::ParserExtensionParseResult(duckdb::make_uniq<ParsedExternal>(std::move(**parsed)));
 }
 
 // What the statement does when it runs, and the rows that it gives.
@@ -68,7 +67,8 @@ void Create(SqlTransaction& own, const ExternalAction& action) {
     if (!action.statement.or_replace || existing->kind != catalog::EntryKind::kExternalTable) {
       ThrowStatus(MakeError(ErrorCode::kAlreadyExists,
                             std::string(catalog::EntryKindName(existing->kind)) + " " +
-                                Quoted(name) + " already exists in schema " + Quoted(action.schema)));
+                                Quoted(name) + " already exists in schema " +
+                                Quoted(action.schema)));
     }
     ThrowIfError(own.state().Drop(action.schema, name, existing->kind));
   }
@@ -81,9 +81,9 @@ catalog::EntryPtr FindExternal(SqlTransaction& own, const ExternalAction& action
   const catalog::EntryPtr existing = ValueOrThrow(own.state().Find(action.schema, name));
   if (existing == nullptr) {
     if (action.statement.if_exists) return nullptr;
-    ThrowStatus(MakeError(ErrorCode::kNotFound, "external table " + Quoted(name) +
-                                                    " does not exist in schema " +
-                                                    Quoted(action.schema)));
+    ThrowStatus(MakeError(
+        ErrorCode::kNotFound,
+        "external table " + Quoted(name) + " does not exist in schema " + Quoted(action.schema)));
   }
   if (existing->kind != catalog::EntryKind::kExternalTable) {
     ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
@@ -96,14 +96,15 @@ catalog::EntryPtr FindExternal(SqlTransaction& own, const ExternalAction& action
 
 void Drop(SqlTransaction& own, const ExternalAction& action) {
   if (FindExternal(own, action) == nullptr) return;
-  ThrowIfError(own.state().Drop(action.schema, action.statement.name,
-                                catalog::EntryKind::kExternalTable));
+  ThrowIfError(
+      own.state().Drop(action.schema, action.statement.name, catalog::EntryKind::kExternalTable));
   own.NoteWrite();
 }
 
 std::string StateOf(const catalog::ExternalTableDef::FileIdentity& file) {
   const auto stamp = StampOf(file.path);
-  if (!stamp.ok()) return GetErrorCode(stamp.status()) == ErrorCode::kNotFound ? "missing" : "unreadable";
+  if (!stamp.ok())
+    return GetErrorCode(stamp.status()) == ErrorCode::kNotFound ? "missing" : "unreadable";
   if (stamp->size != file.size) return "changed: size";
   if (stamp->modified_ns != file.modified_ns) return "changed: modification time";
   return "unchanged";
@@ -202,8 +203,8 @@ duckdb::ParserExtensionPlanResult Plan(
   action->schema = SchemaOf(context, action->statement);
   catalog::Transaction& state = TransactionOf(context).state();
   if (!ValueOrThrow(state.HasSchema(action->schema))) {
-    ThrowStatus(MakeError(ErrorCode::kNotFound,
-                          "schema " + Quoted(action->schema) + " does not exist"));
+    ThrowStatus(
+        MakeError(ErrorCode::kNotFound, "schema " + Quoted(action->schema) + " does not exist"));
   }
   const bool writes = action->statement.kind != ExternalStatement::Kind::kVerify;
   if (action->statement.kind == ExternalStatement::Kind::kCreate) {
@@ -217,8 +218,8 @@ duckdb::ParserExtensionPlanResult Plan(
   duckdb::ParserExtensionPlanResult result;
   result.function = duckdb::TableFunction("external_table", {}, GiveRows, BindAction, RunAction);
   result.function.function_info = std::move(action);
-  result.return_type = writes ? duckdb::StatementReturnType::NOTHING
-                              : duckdb::StatementReturnType::QUERY_RESULT;
+  result.return_type =
+      writes ? duckdb::StatementReturnType::NOTHING : duckdb::StatementReturnType::QUERY_RESULT;
   if (writes) {
     duckdb::StatementProperties properties;
     properties.RegisterDBModify(duckdb::Catalog::GetCatalog(context, kCatalogName), context,

@@ -26,7 +26,8 @@ using catalog::ExternalTableDef;
 
 constexpr size_t kMaxListedFiles = 1000;
 
-// A column for the catalog. Types that hot tables cannot store are only named: nothing is stored here.
+// A column for the catalog. Types that hot tables cannot store are only named: nothing is stored
+// here.
 ColumnDef ColumnOf(const std::string& name, const duckdb::LogicalType& type) {
   auto column = ColumnFromSqlType(name, type);
   if (column.ok()) return *column;
@@ -82,9 +83,7 @@ std::string BaseFolder(const std::string& location) {
   return base;
 }
 
-int64_t CountParts(std::string_view path) {
-  return std::count(path.begin(), path.end(), '/');
-}
+int64_t CountParts(std::string_view path) { return std::count(path.begin(), path.end(), '/'); }
 
 bool HasHiveKeys(const std::vector<std::string>& files, const std::vector<ColumnDef>& columns) {
   return std::all_of(files.begin(), files.end(), [&](const std::string& file) {
@@ -97,7 +96,8 @@ bool HasHiveKeys(const std::vector<std::string>& files, const std::vector<Column
   });
 }
 
-// Where the partition columns come from: hive names, else levels below the location, else nothing yet known.
+// Where the partition columns come from: hive names, else levels below the location, else nothing
+// yet known.
 std::string PartitionModeOf(const ExternalTableDef& table, const std::vector<std::string>& files) {
   if (HasHiveKeys(files, table.partitioned_by)) return kHivePartitions;
   const int64_t base = CountParts(BaseFolder(table.location));
@@ -119,10 +119,9 @@ void ListFiles(const std::vector<std::string>& files, ExternalTableDef* table) {
 }
 
 bool IsPartition(const ExternalTableDef& table, const std::string& name) {
-  return std::any_of(table.partitioned_by.begin(), table.partitioned_by.end(),
-                     [&](const ColumnDef& column) {
-                       return duckdb::StringUtil::CIEquals(column.name, name);
-                     });
+  return std::any_of(
+      table.partitioned_by.begin(), table.partitioned_by.end(),
+      [&](const ColumnDef& column) { return duckdb::StringUtil::CIEquals(column.name, name); });
 }
 
 void CheckPartitionColumns(const ExternalTableDef& table, const duckdb::BoundStatement& found) {
@@ -131,11 +130,11 @@ void CheckPartitionColumns(const ExternalTableDef& table, const duckdb::BoundSta
       return duckdb::StringUtil::CIEquals(name, column.name);
     });
     if (there) continue;
-    ThrowStatus(MakeError(
-        ErrorCode::kInvalidArgument,
-        "partition column \"" + column.name + "\" is found neither in the names of the folders (" +
-            column.name + "=value), nor as a folder below " + BaseFolder(table.location) +
-            ", nor as a column of the files"));
+    ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
+                          "partition column \"" + column.name +
+                              "\" is found neither in the names of the folders (" + column.name +
+                              "=value), nor as a folder below " + BaseFolder(table.location) +
+                              ", nor as a column of the files"));
   }
 }
 

@@ -1,4 +1,5 @@
-// From CREATE EXTERNAL TABLE to the catalog's entry: finds the files, their columns, and where partitions come from.
+// From CREATE EXTERNAL TABLE to the catalog's entry: finds the files, their columns, and where
+// partitions come from.
 #pragma once
 
 #include <string>
@@ -9,7 +10,8 @@
 
 namespace pyralog::sql {
 
-// Binds the table's query once, so that whatever is wrong with files, columns or options is said now. Throws it.
+// Binds the table's query once, so that whatever is wrong with files, columns or options is said
+// now. Throws it.
 catalog::ExternalTableDef DefinitionOfExternal(duckdb::ClientContext& context,
                                                const std::string& schema,
                                                const ExternalStatement& statement);

@@ -21,7 +21,8 @@ class ExternalTableEntry final : public duckdb::ViewCatalogEntry {
 
   const catalog::ExternalTableDef& definition() const { return *definition_; }
 
-  // Columns and types are the definition's, whatever the files now say: that is checked when the query is bound.
+  // Columns and types are the definition's, whatever the files now say: that is checked when the
+  // query is bound.
   void BindView(duckdb::ClientContext&, duckdb::BindViewAction) override {}
   void UpdateBinding(const duckdb::vector<duckdb::LogicalType>&,
                      const duckdb::vector<std::string>&) override {}

@@ -23,7 +23,8 @@ using duckdb::ExpressionType;
 using duckdb::LogicalTypeId;
 using Translated = std::optional<cp::Expression>;
 
-// A constant with the column's Arrow type; nothing for types whose order or meaning may differ on the two sides.
+// A constant with the column's Arrow type; nothing for types whose order or meaning may differ on
+// the two sides.
 std::shared_ptr<arrow::Scalar> ScalarOf(const duckdb::Value& value, const arrow::DataType& type) {
   if (value.IsNull()) return nullptr;
   switch (value.type().id()) {
@@ -89,7 +90,8 @@ class Translator {
 
  private:
   const arrow::Field* ColumnOf(const Expression& expression) const {
-    if (expression.GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF) return nullptr;
+    if (expression.GetExpressionClass() != duckdb::ExpressionClass::BOUND_COLUMN_REF)
+      return nullptr;
     const auto& binding = expression.Cast<duckdb::BoundColumnRefExpression>().binding;
     const auto& columns = get_.GetColumnIds();
     if (binding.table_index != get_.table_index || binding.column_index >= columns.size()) {
@@ -105,7 +107,8 @@ class Translator {
 
   Translated Compare(ExpressionType type, const Expression& left, const Expression& right) const {
     const arrow::Field* column = ColumnOf(left);
-    if (column == nullptr || right.GetExpressionClass() != duckdb::ExpressionClass::BOUND_CONSTANT) {
+    if (column == nullptr ||
+        right.GetExpressionClass() != duckdb::ExpressionClass::BOUND_CONSTANT) {
       return std::nullopt;
     }
     const auto scalar =
@@ -133,9 +136,10 @@ class Translator {
   }
 
   Translated Between(const duckdb::BoundBetweenExpression& between) const {
-    const auto lower = Compare(between.lower_inclusive ? ExpressionType::COMPARE_GREATERTHANOREQUALTO
-                                                       : ExpressionType::COMPARE_GREATERTHAN,
-                               *between.input, *between.lower);
+    const auto lower =
+        Compare(between.lower_inclusive ? ExpressionType::COMPARE_GREATERTHANOREQUALTO
+                                        : ExpressionType::COMPARE_GREATERTHAN,
+                *between.input, *between.lower);
     const auto upper = Compare(between.upper_inclusive ? ExpressionType::COMPARE_LESSTHANOREQUALTO
                                                        : ExpressionType::COMPARE_LESSTHAN,
                                *between.input, *between.upper);

@@ -8,8 +8,9 @@
 
 namespace pyralog::sql {
 
-// The conjunction of those filters that compare a column of `schema` with a constant (=, <, <=, >, >=, BETWEEN, AND, IS
-// NULL, IS NOT NULL); true when there are none. The filters themselves stay where they are.
+// The conjunction of those filters that compare a column of `schema` with a constant (=, <, <=, >,
+// >=, BETWEEN, AND, IS NULL, IS NOT NULL); true when there are none. The filters themselves stay
+// where they are.
 arrow::compute::Expression SkippingFilter(
     const duckdb::LogicalGet& get,
     const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& filters,

@@ -21,7 +21,9 @@ struct Token {
 bool IsWordStart(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80) != 0;
 }
-bool IsWordPart(char c) { return IsWordStart(c) || std::isdigit(static_cast<unsigned char>(c)) || c == '$'; }
+bool IsWordPart(char c) {
+  return IsWordStart(c) || std::isdigit(static_cast<unsigned char>(c)) || c == '$';
+}
 
 bool SameWord(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
@@ -102,8 +104,8 @@ class Tokens {
         return arrow::Status::OK();
       }
     }
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "syntax error: the quote at byte " + std::to_string(begin) + " is never closed");
+    return MakeError(ErrorCode::kInvalidArgument, "syntax error: the quote at byte " +
+                                                      std::to_string(begin) + " is never closed");
   }
 
   const std::string_view sql_;

@@ -1,13 +1,15 @@
 // The statements about external tables, which DuckDB's grammar does not know.
 //
-//   CREATE [OR REPLACE] EXTERNAL TABLE [IF NOT EXISTS] [schema.]name [(column type [NOT NULL], ...)]
-//     STORED AS format  LOCATION 'uri-or-glob'  [PARTITIONED BY (column type, ...)]  [OPTIONS (key value, ...)]
+//   CREATE [OR REPLACE] EXTERNAL TABLE [IF NOT EXISTS] [schema.]name [(column type [NOT NULL],
+//   ...)]
+//     STORED AS format  LOCATION 'uri-or-glob'  [PARTITIONED BY (column type, ...)]  [OPTIONS (key
+//     value, ...)]
 //   REGISTER EXTERNAL TABLE ...   (the same as CREATE EXTERNAL TABLE)
 //   DROP EXTERNAL TABLE [IF EXISTS] [schema.]name
 //   VERIFY EXTERNAL [TABLE] [schema.]name
 //
-// The clauses behind the columns come in any order. A value is text in quotes, a number, or a bare word; '=' may stand
-// between key and value.
+// The clauses behind the columns come in any order. A value is text in quotes, a number, or a bare
+// word; '=' may stand between key and value.
 #pragma once
 
 #include <map>
@@ -41,8 +43,9 @@ struct ExternalStatement {
   std::map<std::string, std::string> options;  // keys in lower case
 };
 
-// Nothing when the text does not begin as one of these statements. kInvalidArgument says where it goes wrong and what was
-// expected there; kNotSupported names what is known but not offered (REGISTER EXTERNAL ARRAY ...).
+// Nothing when the text does not begin as one of these statements. kInvalidArgument says where it
+// goes wrong and what was expected there; kNotSupported names what is known but not offered
+// (REGISTER EXTERNAL ARRAY ...).
 arrow::Result<std::optional<ExternalStatement>> ParseExternalStatement(std::string_view sql);
 
 }  // namespace pyralog::sql

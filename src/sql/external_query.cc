@@ -42,14 +42,16 @@ std::string TypeMap(const std::vector<ColumnDef>& columns) {
 std::string TypeOptions(const ExternalTableDef& table) {
   if (table.columns.empty()) return "";
   const auto header = table.options.find("header");
-  const bool headless = header != table.options.end() && (header->second == "false" || header->second == "0");
+  const bool headless =
+      header != table.options.end() && (header->second == "false" || header->second == "0");
   if (table.format == "csv" && headless && table.columns_declared) {
     return ", columns = " + TypeMap(table.columns);
   }
   if (table.format == "csv" && !table.options.contains("columns")) {
     return ", types = " + TypeMap(table.columns);
   }
-  if (table.format == "json" && table.columns_declared) return ", columns = " + TypeMap(table.columns);
+  if (table.format == "json" && table.columns_declared)
+    return ", columns = " + TypeMap(table.columns);
   return "";
 }
 
@@ -109,7 +111,8 @@ bool FitsDecimal(const LogicalType& from, const LogicalType& to) {
 }
 
 bool IsInteger(const LogicalType& type) {
-  return DigitsOf(type) >= 0 || type.id() == LogicalTypeId::HUGEINT || type.id() == LogicalTypeId::UHUGEINT;
+  return DigitsOf(type) >= 0 || type.id() == LogicalTypeId::HUGEINT ||
+         type.id() == LogicalTypeId::UHUGEINT;
 }
 
 // Whether the cast keeps every value exactly.
@@ -118,7 +121,9 @@ bool KeepsValues(const LogicalType& from, const LogicalType& to) {
   if (to.id() == LogicalTypeId::DECIMAL) return FitsDecimal(from, to);
   if (IsInteger(from) && IsInteger(to)) {
     const bool unsigned_from = from.IsUnsigned();
-    const auto width = [](const LogicalType& type) { return duckdb::GetTypeIdSize(type.InternalType()); };
+    const auto width = [](const LogicalType& type) {
+      return duckdb::GetTypeIdSize(type.InternalType());
+    };
     if (unsigned_from == to.IsUnsigned()) return width(from) <= width(to);
     return unsigned_from && width(from) < width(to);
   }
@@ -131,7 +136,8 @@ bool KeepsValues(const LogicalType& from, const LogicalType& to) {
       return from.id() == LogicalTypeId::DATE || from.id() == LogicalTypeId::TIMESTAMP_SEC ||
              from.id() == LogicalTypeId::TIMESTAMP_MS;
     case LogicalTypeId::VARCHAR:
-      return from.IsJSONType() || from.id() == LogicalTypeId::ENUM || from.id() == LogicalTypeId::UUID;
+      return from.IsJSONType() || from.id() == LogicalTypeId::ENUM ||
+             from.id() == LogicalTypeId::UUID;
     default:
       return to.IsJSONType() && from.id() == LogicalTypeId::VARCHAR;
   }
@@ -155,7 +161,8 @@ duckdb::unique_ptr<duckdb::Expression> BindExternalColumn(
                               ", but is " + found.ToString() +
                               " in the files; a cast could change values"));
   }
-  return duckdb::BoundCastExpression::AddCastToType(input.context, std::move(input.children[0]), type);
+  return duckdb::BoundCastExpression::AddCastToType(input.context, std::move(input.children[0]),
+                                                    type);
 }
 
 void NotCallable(duckdb::DataChunk& arguments, duckdb::ExpressionState& state,
@@ -201,16 +208,17 @@ std::string ExternalTableSql(const ExternalTableDef& table) {
   if (!table.partitioned_by.empty()) sql += " PARTITIONED BY" + columns(table.partitioned_by);
   std::string options;
   for (const auto& [name, value] : table.options) {
-    if (!IsInternal(name)) options += (options.empty() ? "" : ", ") + Name(name) + " " + Text(value);
+    if (!IsInternal(name))
+      options += (options.empty() ? "" : ", ") + Name(name) + " " + Text(value);
   }
   if (!options.empty()) sql += " OPTIONS (" + options + ")";
   return sql + ";";
 }
 
 void RegisterExternalColumn(duckdb::ExtensionLoader& loader) {
-  duckdb::ScalarFunction function(
-      "external_column", {LogicalType::ANY, LogicalType::VARCHAR, LogicalType::VARCHAR},
-      LogicalType::ANY, NotCallable);
+  duckdb::ScalarFunction function("external_column",
+                                  {LogicalType::ANY, LogicalType::VARCHAR, LogicalType::VARCHAR},
+                                  LogicalType::ANY, NotCallable);
   function.bind_expression = BindExternalColumn;
   loader.RegisterFunction(function);
 }

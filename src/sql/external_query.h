@@ -8,10 +8,11 @@
 
 namespace pyralog::sql {
 
-// How partition columns get their values; kept in ExternalTableDef::options under kPartitionsOption.
+// How partition columns get their values; kept in ExternalTableDef::options under
+// kPartitionsOption.
 //   "hive"       folders named key=value
-//   "levels:4"   folders below the location: the first column is part 4 of the path, as split_part counts
-//   "columns"    columns of the files
+//   "levels:4"   folders below the location: the first column is part 4 of the path, as split_part
+//   counts "columns"    columns of the files
 constexpr char kPartitionsOption[] = "pyralog.partitions";
 constexpr char kHivePartitions[] = "hive";
 constexpr char kLevelPartitions[] = "levels:";
@@ -26,8 +27,9 @@ std::string ExternalReaderCall(const catalog::ExternalTableDef& table);
 // CREATE EXTERNAL TABLE as it would be written to make this table again.
 std::string ExternalTableSql(const catalog::ExternalTableDef& table);
 
-// Registers external_column(value, type, name): the value in the type that the table declares. It binds only where the
-// cast keeps every value exactly; else the error names the column and both types.
+// Registers external_column(value, type, name): the value in the type that the table declares. It
+// binds only where the cast keeps every value exactly; else the error names the column and both
+// types.
 void RegisterExternalColumn(duckdb::ExtensionLoader& loader);
 
 }  // namespace pyralog::sql

@@ -51,7 +51,8 @@ void AddNamed(duckdb::FunctionExpression* call, const std::string& name, Value v
       Argument(std::move(value))));
 }
 
-// Whether DuckDB's reader takes the argument as it stands: plain paths, and wildcards that mean the same to it.
+// Whether DuckDB's reader takes the argument as it stands: plain paths, and wildcards that mean the
+// same to it.
 bool IsPlain(const std::string& location) {
   std::error_code ignored;
   return location.find("://") == std::string::npos && location.find('{') == std::string::npos &&
@@ -61,13 +62,15 @@ bool IsPlain(const std::string& location) {
 bool IsPlainArgument(const Value& argument) {
   if (argument.type().id() != duckdb::LogicalTypeId::LIST) return IsPlain(argument.ToString());
   const auto& children = duckdb::ListValue::GetChildren(argument);
-  return std::all_of(children.begin(), children.end(),
-                     [](const Value& child) { return child.IsNull() || IsPlain(child.ToString()); });
+  return std::all_of(children.begin(), children.end(), [](const Value& child) {
+    return child.IsNull() || IsPlain(child.ToString());
+  });
 }
 
 formats::Options CheckOptionsOf(const duckdb::named_parameter_map_t& parameters) {
   formats::Options options;
-  for (const auto& [name, value] : parameters) options[duckdb::StringUtil::Lower(name)] = value.ToString();
+  for (const auto& [name, value] : parameters)
+    options[duckdb::StringUtil::Lower(name)] = value.ToString();
   return options;
 }
 
@@ -77,15 +80,16 @@ FileVerdict CheckFiles(const std::vector<std::string>& files, const formats::For
   FileVerdict all;
   for (const std::string& file : files) {
     FileVerdict verdict = ValueOrThrow(CheckFile(file, format, options));
-    if (all.obstacle.empty() && !verdict.obstacle.empty()) all.obstacle = file + ": " + verdict.obstacle;
+    if (all.obstacle.empty() && !verdict.obstacle.empty())
+      all.obstacle = file + ": " + verdict.obstacle;
     all.options.merge(verdict.options);
   }
   return all;
 }
 
 duckdb::unique_ptr<duckdb::TableFunctionRef> Call(const std::string& function,
-                                                 const duckdb::TableFunctionRef& origin,
-                                                 Value argument) {
+                                                  const duckdb::TableFunctionRef& origin,
+                                                  Value argument) {
   auto call = duckdb::make_uniq<duckdb::FunctionExpression>(
       function, duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>());
   call->children.push_back(Argument(std::move(argument)));
@@ -96,8 +100,8 @@ duckdb::unique_ptr<duckdb::TableFunctionRef> Call(const std::string& function,
   return ref;
 }
 
-// The call with the files in place of what named them, and with the options that the files need. nullptr when that is the
-// call as it stands.
+// The call with the files in place of what named them, and with the options that the files need.
+// nullptr when that is the call as it stands.
 duckdb::unique_ptr<duckdb::TableRef> Rewritten(duckdb::TableFunctionBindInput& input,
                                                const std::vector<std::string>& files,
                                                const formats::Options& needed) {
@@ -114,15 +118,17 @@ duckdb::unique_ptr<duckdb::TableRef> Rewritten(duckdb::TableFunctionBindInput& i
   return ref;
 }
 
-// SELECT * REPLACE (CAST(year AS INTEGER) AS year) FROM the call, for hive_types = {'year': 'INTEGER'}.
+// SELECT * REPLACE (CAST(year AS INTEGER) AS year) FROM the call, for hive_types = {'year':
+// 'INTEGER'}.
 duckdb::unique_ptr<duckdb::TableRef> WithHiveTypes(duckdb::unique_ptr<duckdb::TableFunctionRef> ref,
                                                    const Value& types) {
   std::string casts;
   const auto& children = duckdb::StructValue::GetChildren(types);
   for (size_t i = 0; i < children.size(); ++i) {
-    const std::string name = duckdb::KeywordHelper::WriteQuoted(
-        duckdb::StructType::GetChildName(types.type(), i), '"');
-    casts += (i > 0 ? ", " : "") + ("CAST(" + name) + " AS " + children[i].ToString() + ") AS " + name;
+    const std::string name =
+        duckdb::KeywordHelper::WriteQuoted(duckdb::StructType::GetChildName(types.type(), i), '"');
+    casts +=
+        (i > 0 ? ", " : "") + ("CAST(" + name) + " AS " + children[i].ToString() + ") AS " + name;
   }
   auto select = duckdb::CreateViewInfo::ParseSelect("SELECT * REPLACE (" + casts + ") FROM t");
   auto& node = select->node->Cast<duckdb::SelectNode>();
@@ -144,8 +150,9 @@ duckdb::unique_ptr<duckdb::TableRef> ArrowPath(duckdb::TableFunctionBindInput& i
     } else if (option == "hive_partitioning" || option == "filename") {
       AddNamed(&call, name, value);
     } else {
-      ThrowStatus(MakeError(ErrorCode::kNotSupported,
-                            obstacle + ", so Arrow's reader has to take it, which has no option " + name));
+      ThrowStatus(
+          MakeError(ErrorCode::kNotSupported,
+                    obstacle + ", so Arrow's reader has to take it, which has no option " + name));
     }
   }
   if (hive_types.IsNull()) return ref;
@@ -236,15 +243,17 @@ constexpr std::array kGuarded = {
     Guarded{"read_blob", CheckRegular},
 };
 
-// DuckDB's bind functions of COPY ... FROM are the same in every instance, so one place for each format holds its own.
+// DuckDB's bind functions of COPY ... FROM are the same in every instance, so one place for each
+// format holds its own.
 template <int Format>
 struct CopyFromGuard {
   static inline std::atomic<duckdb::copy_from_bind_t> original = nullptr;
   static inline std::atomic<const formats::Format*> format = nullptr;
 
-  static duckdb::unique_ptr<duckdb::FunctionData> Bind(
-      duckdb::ClientContext& context, duckdb::CopyFromFunctionBindInput& input,
-      duckdb::vector<std::string>& names, duckdb::vector<duckdb::LogicalType>& types) {
+  static duckdb::unique_ptr<duckdb::FunctionData> Bind(duckdb::ClientContext& context,
+                                                       duckdb::CopyFromFunctionBindInput& input,
+                                                       duckdb::vector<std::string>& names,
+                                                       duckdb::vector<duckdb::LogicalType>& types) {
     const auto files = FilesOf(context, Value(input.info.file_path), format.load());
     formats::Options options;
     if (input.info.options.contains("encoding")) options["encoding"] = "";

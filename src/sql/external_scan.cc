@@ -33,11 +33,12 @@ struct RelationScanData : duckdb::TableFunctionData {
   std::shared_ptr<formats::Relation> relation;
   std::string format;
   std::vector<std::string> files;
-  std::vector<std::string> columns;              // the relation's names
-  std::shared_ptr<arrow::Schema> carried;        // the relation's schema as DuckDB gets it
+  std::vector<std::string> columns;        // the relation's names
+  std::shared_ptr<arrow::Schema> carried;  // the relation's schema as DuckDB gets it
   duckdb::ArrowSchemaWrapper c_schema;
   duckdb::ArrowTableSchema types;
-  arrow::compute::Expression filter = arrow::compute::literal(true);  // set by the optimizer; a hint
+  arrow::compute::Expression filter =
+      arrow::compute::literal(true);  // set by the optimizer; a hint
 
   // Cached plans would keep files and their schemas as they were.
   bool SupportStatementCache() const override { return false; }
@@ -84,7 +85,8 @@ formats::Options OptionsOf(const duckdb::named_parameter_map_t& parameters) {
   return options;
 }
 
-bool Flag(const duckdb::named_parameter_map_t& parameters, const std::string& name, bool otherwise) {
+bool Flag(const duckdb::named_parameter_map_t& parameters, const std::string& name,
+          bool otherwise) {
   const auto found = parameters.find(name);
   if (found == parameters.end() || found->second.IsNull()) return otherwise;
   return duckdb::BooleanValue::Get(found->second);
@@ -126,9 +128,10 @@ void MakeTypes(duckdb::ClientContext& context, RelationScanData* data) {
                                                        data->c_schema.arrow_schema);
 }
 
-duckdb::unique_ptr<duckdb::FunctionData> BindRelation(
-    duckdb::ClientContext& context, duckdb::TableFunctionBindInput& input,
-    duckdb::vector<duckdb::LogicalType>& types, duckdb::vector<std::string>& names) {
+duckdb::unique_ptr<duckdb::FunctionData> BindRelation(duckdb::ClientContext& context,
+                                                      duckdb::TableFunctionBindInput& input,
+                                                      duckdb::vector<duckdb::LogicalType>& types,
+                                                      duckdb::vector<std::string>& names) {
   auto data = duckdb::make_uniq<RelationScanData>();
   data->format = input.info->Cast<FormatName>().name;
   data->files = FilesOf(context, input.inputs[0], formats::FindFormat(data->format));
@@ -176,7 +179,8 @@ duckdb::unique_ptr<duckdb::LocalTableFunctionState> InitLocal(
   return state;
 }
 
-// The next batch that has rows, as DuckDB's Arrow conversion wants it. False at the end of all tasks.
+// The next batch that has rows, as DuckDB's Arrow conversion wants it. False at the end of all
+// tasks.
 bool NextChunk(const RelationScanData& data, RelationScanGlobal& global, RelationScanLocal& local) {
   while (true) {
     if (local.batches == nullptr) {
@@ -251,7 +255,8 @@ duckdb::virtual_column_map_t VirtualColumns(duckdb::ClientContext& context,
   return columns;
 }
 
-duckdb::InsertionOrderPreservingMap<std::string> Explain(duckdb::TableFunctionToStringInput& input) {
+duckdb::InsertionOrderPreservingMap<std::string> Explain(
+    duckdb::TableFunctionToStringInput& input) {
   const auto& data = input.bind_data->Cast<RelationScanData>();
   duckdb::InsertionOrderPreservingMap<std::string> lines;
   lines["Format"] = data.format;
@@ -260,8 +265,8 @@ duckdb::InsertionOrderPreservingMap<std::string> Explain(duckdb::TableFunctionTo
   return lines;
 }
 
-// What a folder holds at any depth: files with the suffix of the format (of any, when it is nullptr), or, when there are
-// none, all that are not hidden.
+// What a folder holds at any depth: files with the suffix of the format (of any, when it is
+// nullptr), or, when there are none, all that are not hidden.
 std::vector<std::string> FilesBelow(const std::string& folder, const formats::Format* format) {
   std::vector<std::string> known;
   std::vector<std::string> all;
@@ -274,7 +279,8 @@ std::vector<std::string> FilesBelow(const std::string& folder, const formats::Fo
     if (found != nullptr && (format == nullptr || found == format)) known.push_back(file);
     all.push_back(std::move(file));
   }
-  if (all.empty()) ThrowStatus(MakeError(ErrorCode::kNotFound, folder + ": the folder has no files"));
+  if (all.empty())
+    ThrowStatus(MakeError(ErrorCode::kNotFound, folder + ": the folder has no files"));
   return known.empty() ? all : known;
 }
 
@@ -284,8 +290,8 @@ void AppendFiles(duckdb::ClientContext& context, const std::string& location,
   auto& config = duckdb::DBConfig::GetConfig(context);
   const auto check = [&](const std::string& file) {
     if (config.CanAccessFile(file, duckdb::FileType::FILE_TYPE_REGULAR)) return;
-    throw duckdb::PermissionException("Cannot access file \"%s\" - file system operations are disabled",
-                                      file);
+    throw duckdb::PermissionException(
+        "Cannot access file \"%s\" - file system operations are disabled", file);
   };
   std::error_code ignored;
   if (!io::HasWildcard(path)) {
@@ -309,8 +315,8 @@ duckdb::unique_ptr<duckdb::FunctionData> BindRelationForCopy(
     duckdb::vector<std::string>& names, duckdb::vector<duckdb::LogicalType>& types) {
   auto data = duckdb::make_uniq<RelationScanData>();
   data->format = input.tf.function_info->Cast<FormatName>().name;
-  data->files = FilesOf(context, duckdb::Value(input.info.file_path),
-                        formats::FindFormat(data->format));
+  data->files =
+      FilesOf(context, duckdb::Value(input.info.file_path), formats::FindFormat(data->format));
   OpenRelation(context, {}, data.get());
   std::vector<std::string> columns;
   arrow::FieldVector fields;

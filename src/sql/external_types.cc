@@ -22,7 +22,8 @@ arrow::Status Refuse(const arrow::DataType& type, const std::string& why) {
   return MakeError(ErrorCode::kNotSupported, "type " + type.ToString() + " " + why);
 }
 
-arrow::Result<std::shared_ptr<arrow::Field>> CarriedField(const std::shared_ptr<arrow::Field>& field) {
+arrow::Result<std::shared_ptr<arrow::Field>> CarriedField(
+    const std::shared_ptr<arrow::Field>& field) {
   ARROW_ASSIGN_OR_RAISE(TypePtr type, CarriedType(field->type()));
   return field->WithType(std::move(type));
 }
@@ -52,7 +53,8 @@ arrow::Result<TypePtr> CarriedMap(const TypePtr& type) {
   return std::make_shared<arrow::MapType>(std::move(key), std::move(item), map.keys_sorted());
 }
 
-// Of dictionaries and runs: themselves when their values need no change, else their values' carried type.
+// Of dictionaries and runs: themselves when their values need no change, else their values' carried
+// type.
 arrow::Result<TypePtr> CarriedEncoded(const TypePtr& type, const TypePtr& values) {
   ARROW_ASSIGN_OR_RAISE(TypePtr carried, CarriedType(values));
   if (carried->Equals(*values) && values->num_fields() == 0) return type;
@@ -122,9 +124,10 @@ arrow::Status CheckValues(const arrow::Array& column) {
 arrow::Status Decode(std::shared_ptr<arrow::Array>* column, arrow::compute::ExecContext* context) {
   if ((*column)->type_id() != arrow::Type::DICTIONARY) return arrow::Status::OK();
   const auto& encoded = static_cast<const arrow::DictionaryArray&>(**column);
-  ARROW_ASSIGN_OR_RAISE(const arrow::Datum values,
-                        arrow::compute::Take(encoded.dictionary(), encoded.indices(),
-                                             arrow::compute::TakeOptions::NoBoundsCheck(), context));
+  ARROW_ASSIGN_OR_RAISE(
+      const arrow::Datum values,
+      arrow::compute::Take(encoded.dictionary(), encoded.indices(),
+                           arrow::compute::TakeOptions::NoBoundsCheck(), context));
   *column = values.make_array();
   return arrow::Status::OK();
 }
@@ -148,7 +151,8 @@ arrow::Result<TypePtr> CarriedType(const TypePtr& type) {
       return arrow::timestamp(arrow::TimeUnit::MICRO, timestamp.timezone());
     }
     case arrow::Type::DURATION:
-      if (static_cast<const arrow::DurationType&>(*type).unit() != arrow::TimeUnit::NANO) return type;
+      if (static_cast<const arrow::DurationType&>(*type).unit() != arrow::TimeUnit::NANO)
+        return type;
       return arrow::duration(arrow::TimeUnit::MICRO);
     case arrow::Type::INTERVAL_DAY_TIME:
       return Refuse(*type, "is not known to SQL; store it as interval[month_day_nano]");

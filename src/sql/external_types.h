@@ -1,18 +1,20 @@
-// Which Arrow types the SQL engine carries exactly, and what becomes of the others on the way to it.
+// Which Arrow types the SQL engine carries exactly, and what becomes of the others on the way to
+// it.
 //
-//   Arrow                                  goes as                          when a value does not fit
-//   -------------------------------------  -------------------------------  ------------------------------
-//   float16                                float32                          always fits
+//   Arrow                                  goes as                          when a value does not
+//   fit
+//   -------------------------------------  -------------------------------
+//   ------------------------------ float16                                float32 always fits
 //   decimal256 of at most 38 digits        decimal128                       always fits
 //   decimal256 of more                     text                             always fits
-//   date64                                 date32                           whole days only (the format's rule)
-//   timestamp[ns, zone], duration[ns]      microseconds                     an error, never a cut
-//   interval[month, day, nano]             itself, microseconds             an error, never a cut
-//   dictionaries and runs of these         their values                     as above
-//   everything else that is not refused    itself
+//   date64                                 date32                           whole days only (the
+//   format's rule) timestamp[ns, zone], duration[ns]      microseconds                     an
+//   error, never a cut interval[month, day, nano]             itself, microseconds             an
+//   error, never a cut dictionaries and runs of these         their values                     as
+//   above everything else that is not refused    itself
 //
-// Refused by name: dense unions, day-time intervals, structs without fields, fixed-size lists of no or more than 100,000
-// items.
+// Refused by name: dense unions, day-time intervals, structs without fields, fixed-size lists of no
+// or more than 100,000 items.
 #pragma once
 
 #include <memory>
@@ -31,7 +33,8 @@ arrow::Result<std::shared_ptr<arrow::DataType>> CarriedType(
 // The fields with their carried types; kNotSupported names the column.
 arrow::Result<std::shared_ptr<arrow::Schema>> CarriedSchema(const arrow::Schema& schema);
 
-// The batch with the types of `carried`. kInvalidArgument names the column that has a value that does not fit.
+// The batch with the types of `carried`. kInvalidArgument names the column that has a value that
+// does not fit.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> CarryBatch(
     const std::shared_ptr<arrow::RecordBatch>& batch, const std::shared_ptr<arrow::Schema>& carried,
     arrow::MemoryPool* pool);

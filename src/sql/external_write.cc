@@ -56,16 +56,18 @@ Target TargetOf(const duckdb::SQLStatement& statement) {
   }
 }
 
-// Whether the text begins as a statement that writes. Long ones (rows in their text) are left to DuckDB's words, because
-// a statement that may be looked at again is copied first.
+// Whether the text begins as a statement that writes. Long ones (rows in their text) are left to
+// DuckDB's words, because a statement that may be looked at again is copied first.
 bool MayWrite(std::string_view text) {
   constexpr size_t kLongText = 64 << 10;
-  constexpr std::array<std::string_view, 7> kWords = {"insert", "update", "delete", "merge",
+  constexpr std::array<std::string_view, 7> kWords = {"insert", "update", "delete",  "merge",
                                                       "copy",   "with",   "truncate"};
   if (text.size() > kLongText) return false;
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
+    text.remove_prefix(1);
   for (const std::string_view word : kWords) {
-    if (duckdb::StringUtil::CIEquals(std::string(text.substr(0, word.size())), std::string(word))) return true;
+    if (duckdb::StringUtil::CIEquals(std::string(text.substr(0, word.size())), std::string(word)))
+      return true;
   }
   return false;
 }
@@ -90,11 +92,11 @@ class WriteRefusal final : public duckdb::ClientContextState {
         duckdb::OnEntryNotFound::RETURN_NULL);
     const auto* external = dynamic_cast<const ExternalTableEntry*>(entry.get());
     if (external != nullptr) {
-      ThrowStatus(MakeError(ErrorCode::kNotSupported,
-                            "external table \"" + external->name +
-                                "\" cannot be written: its rows are the files at " +
-                                external->definition().location +
-                                "; write files there (COPY ... TO), or create a table of these rows"));
+      ThrowStatus(MakeError(
+          ErrorCode::kNotSupported,
+          "external table \"" + external->name +
+              "\" cannot be written: its rows are the files at " + external->definition().location +
+              "; write files there (COPY ... TO), or create a table of these rows"));
     }
     return duckdb::RebindQueryInfo::DO_NOT_REBIND;
   }

@@ -5,8 +5,8 @@
 
 namespace pyralog::sql {
 
-// DuckDB takes external tables for views and refuses to write to them in words that name neither. This replaces its error
-// on every connection that is opened from now on.
+// DuckDB takes external tables for views and refuses to write to them in words that name neither.
+// This replaces its error on every connection that is opened from now on.
 void RegisterExternalWriteRefusal(duckdb::DatabaseInstance& instance);
 
 }  // namespace pyralog::sql

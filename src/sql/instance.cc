@@ -13,6 +13,7 @@
 #include "sql/errors.h"
 #include "sql/external.h"
 #include "sql/key_lookup.h"
+#include "sql/scan.h"
 #include "sql/storage_stats.h"
 #include "sql/transaction.h"
 
@@ -66,7 +67,9 @@ void RefuseForbidden(const duckdb::LogicalOperator& plan) {
 void AfterBinding(duckdb::PlannerExtensionInput& input, duckdb::BoundStatement& statement) {
   if (statement.plan == nullptr) return;
   RefuseForbidden(*statement.plan);
-  UseKeyLookups(input.binder, statement.plan);
+  if (UseKeyLookups(input.binder, statement.plan)) {
+    AllowPlanCacheWithoutScans(input.binder, *statement.plan);
+  }
 }
 
 void Configure(const InstanceOptions& options, duckdb::DBConfig* config) {

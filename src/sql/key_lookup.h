@@ -82,7 +82,7 @@ class KeyLookupOperator final : public duckdb::PhysicalOperator {
   const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> keys_;
 };
 
-// Puts key lookups into a plan that was just bound (key_rewrite.cc).
-void UseKeyLookups(duckdb::Binder& binder, duckdb::unique_ptr<duckdb::LogicalOperator>& plan);
+// Puts key lookups into a plan that was just bound, if it can; says whether it did (key_rewrite.cc).
+bool UseKeyLookups(duckdb::Binder& binder, duckdb::unique_ptr<duckdb::LogicalOperator>& plan);
 
 }  // namespace pyralog::sql

@@ -102,12 +102,12 @@ int MatchEquality(duckdb::Expression& condition, const duckdb::LogicalGet& get,
 }
 
 // FILTER(GET) with an equality for each key column: FILTER(the other conditions, KEY_LOOKUP) or KEY_LOOKUP alone.
-void RewriteFilter(duckdb::Binder& binder, OperatorPtr& plan) {
+bool RewriteFilter(duckdb::Binder& binder, OperatorPtr& plan) {
   TableEntry* table = KeyedTable(*plan->children[0]);
-  if (table == nullptr) return;
+  if (table == nullptr) return false;
   auto& get = plan->children[0]->Cast<duckdb::LogicalGet>();
   const auto columns = ColumnsOf(get);
-  if (!columns) return;
+  if (!columns) return false;
   const size_t width = table->definition().key.size();
   std::vector<ExpressionPtr*> values(width);
   std::vector<size_t> used;  // conditions that become the lookup
@@ -118,7 +118,7 @@ void RewriteFilter(duckdb::Binder& binder, OperatorPtr& plan) {
     values[position] = value;
     used.push_back(i);
   }
-  if (used.size() < width) return;
+  if (used.size() < width) return false;
   duckdb::vector<ExpressionPtr> keys;
   for (ExpressionPtr* value : values) keys.push_back(std::move(*value));
   for (size_t i = used.size(); i-- > 0;) plan->expressions.erase_at(used[i]);
@@ -130,6 +130,7 @@ void RewriteFilter(duckdb::Binder& binder, OperatorPtr& plan) {
   } else {
     plan->children[0] = std::move(lookup);
   }
+  return true;
 }
 
 // Whether the plan gives exactly one row: VALUES (...) or no FROM, under projections and DISTINCT.
@@ -158,22 +159,22 @@ void RemoveDistinct(OperatorPtr& plan) {
 }
 
 // The join of a MERGE: (source LEFT or INNER JOIN GET) with an equality for each key column and no other condition.
-void RewriteJoin(OperatorPtr& plan) {
-  if (plan->type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN) return;
+bool RewriteJoin(OperatorPtr& plan) {
+  if (plan->type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN) return false;
   auto& join = plan->Cast<duckdb::LogicalComparisonJoin>();
-  if (join.join_type != duckdb::JoinType::LEFT && join.join_type != duckdb::JoinType::INNER) return;
-  if (join.HasProjectionMap() || join.predicate || !join.duplicate_eliminated_columns.empty()) return;
+  if (join.join_type != duckdb::JoinType::LEFT && join.join_type != duckdb::JoinType::INNER) return false;
+  if (join.HasProjectionMap() || join.predicate || !join.duplicate_eliminated_columns.empty()) return false;
   TableEntry* table = KeyedTable(*join.children[1]);
-  if (table == nullptr || join.conditions.size() != table->definition().key.size()) return;
+  if (table == nullptr || join.conditions.size() != table->definition().key.size()) return false;
   auto& get = join.children[1]->Cast<duckdb::LogicalGet>();
   const auto columns = ColumnsOf(get);
-  if (!columns) return;
+  if (!columns) return false;
   std::vector<ExpressionPtr*> values(join.conditions.size());
   for (duckdb::JoinCondition& condition : join.conditions) {
-    if (condition.comparison != duckdb::ExpressionType::COMPARE_EQUAL) return;
+    if (condition.comparison != duckdb::ExpressionType::COMPARE_EQUAL) return false;
     const int position = KeyPosition(*condition.right, get, *table);
-    if (position < 0 || values[position] != nullptr) return;
-    if (!CanBeKey(*condition.left, condition.right->return_type)) return;
+    if (position < 0 || values[position] != nullptr) return false;
+    if (!CanBeKey(*condition.left, condition.right->return_type)) return false;
     values[position] = &condition.left;
   }
   duckdb::vector<ExpressionPtr> keys;
@@ -184,23 +185,27 @@ void RewriteJoin(OperatorPtr& plan) {
       join.join_type == duckdb::JoinType::LEFT ? LookupKind::kLeftJoin : LookupKind::kInnerJoin;
   plan = duckdb::make_uniq<LogicalKeyLookup>(kind, *table, get.table_index, *columns, std::move(keys),
                                              std::move(source));
+  return true;
 }
 
 }  // namespace
 
-void UseKeyLookups(duckdb::Binder& binder, OperatorPtr& plan) {
+bool UseKeyLookups(duckdb::Binder& binder, OperatorPtr& plan) {
   // Only the one path from the root: below a join or a set operation a scan may be the better choice, and the
   // optimizer is left to make it.
   OperatorPtr* at = &plan;
+  bool rewritten = false;
   while ((*at)->children.size() == 1) {
-    if ((*at)->type == LogicalOperatorType::LOGICAL_FILTER) RewriteFilter(binder, *at);
+    if ((*at)->type == LogicalOperatorType::LOGICAL_FILTER) {
+      rewritten = RewriteFilter(binder, *at) || rewritten;
+    }
     const bool is_merge = (*at)->type == LogicalOperatorType::LOGICAL_MERGE_INTO;
     at = &(*at)->children[0];
     if (is_merge && (*at)->type == LogicalOperatorType::LOGICAL_PROJECTION) {
-      RewriteJoin((*at)->children[0]);
-      return;
+      return RewriteJoin((*at)->children[0]);
     }
   }
+  return rewritten;
 }
 
 }  // namespace pyralog::sql

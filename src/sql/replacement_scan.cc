@@ -19,7 +19,8 @@
 namespace pyralog::sql {
 namespace {
 
-// Whether a name that is no table's can only be a path: it has a folder, a scheme, a wildcard or a format's suffix.
+// Whether a name that is no table's can only be a path: it has a folder, a scheme, a wildcard or a
+// format's suffix.
 bool LooksLikePath(const std::string& name) {
   return name.find('/') != std::string::npos || io::HasWildcard(name) ||
          formats::FormatOfPath(name) != nullptr;
@@ -33,12 +34,14 @@ const formats::Format* FormatOfName(duckdb::ClientContext& context, const std::s
     if (name.empty() || !std::filesystem::is_regular_file(name, ignored)) return nullptr;
   }
   const std::string path = ValueOrThrow(io::LocalPath(name));
-  // The suffix of what is asked for tells it without a look, unless it is one file, which tells better itself.
+  // The suffix of what is asked for tells it without a look, unless it is one file, which tells
+  // better itself.
   const bool single = std::filesystem::is_regular_file(path, ignored);
   if (!single) {
     if (const formats::Format* format = formats::FormatOfPath(path)) return format;
     // DuckDB then says that there is no such table.
-    if (!scheme && !std::filesystem::exists(path, ignored) && !io::HasWildcard(path)) return nullptr;
+    if (!scheme && !std::filesystem::exists(path, ignored) && !io::HasWildcard(path))
+      return nullptr;
   }
   const auto files = FilesOf(context, duckdb::Value(name), nullptr);
   const auto source = ValueOrThrow(formats::Source::Open(io::PosixEnv(), files.front()));

@@ -55,7 +55,7 @@ def test_rows(pyralog: Run, files: Path, name: str) -> None:
 
 def test_csv_and_named_formats(pyralog: Run, files: Path) -> None:
     assert pyralog("cat", "t.csv").stdout == 'id,name\n1,tea\n2,\n3,"größe, x"\n'
-    os.rename(files / "t.csv", files / "plain")
+    (files / "t.csv").rename(files / "plain")
     refused(pyralog("cat", "plain"), "NOT_SUPPORTED", "plain")
     assert pyralog("cat", "plain", "--format", "csv", "--limit", "1").stdout == "id,name\n1,tea\n"
     refused(pyralog("cat", "plain", "--format", "nonsense"), "NOT_SUPPORTED", "plain")

@@ -105,7 +105,7 @@ def test_dot_commands(shell: Terminal) -> None:
     shell.ask("CREATE TABLE stock (id INTEGER); CREATE VIEW few AS SELECT * FROM stock;")
     shell.ask(".tables", "few", "view", "stock", "table")
     shell.ask(".tables sto", "stock")
-    shell.ask(".schema stock", "id", "INTEGER")
+    shell.ask(".schema stock", "CREATE TABLE stock(id INTEGER);")
     shell.ask(".schemas", "main")
     shell.ask(".databases", "pyralog")
     shell.ask(".formats", "parquet")

@@ -57,7 +57,8 @@ def run_and_kill(binary: str, folder: Path, first: int, settings: list[str], sec
 def check(sql: Run, last_acknowledged: int) -> int:
     """Compares the tables with what was acknowledged; the number of transactions that are there."""
     done = sql(
-        f"SELECT (SELECT n FROM counter) AS n, (SELECT count(*) FROM a) AS a, (SELECT count(DISTINCT txn) FROM a) AS txns,"
+        f"SELECT (SELECT n FROM counter) AS n, (SELECT count(*) FROM a) AS a,"
+        f" (SELECT count(DISTINCT txn) FROM a) AS txns,"
         f" (SELECT count(*) FROM (SELECT txn FROM a GROUP BY txn HAVING count(*) <> {ROWS - 1})) AS halves,"
         f" (SELECT count(*) FROM b) AS b, (SELECT coalesce(min(id), 0) FROM b) AS first_b,"
         f" (SELECT coalesce(sum(id), 0) FROM a) AS keys"
@@ -75,7 +76,8 @@ def check(sql: Run, last_acknowledged: int) -> int:
 
 def test_acknowledged_transactions_survive_sigkill(binary: str, sql: Run, pyralog: Run, tmp_path: Path) -> None:
     setup = sql(
-        "CREATE TABLE a (id BIGINT PRIMARY KEY, txn BIGINT, v VARCHAR); CREATE TABLE b (id BIGINT PRIMARY KEY, txn BIGINT);"
+        "CREATE TABLE a (id BIGINT PRIMARY KEY, txn BIGINT, v VARCHAR);"
+        "CREATE TABLE b (id BIGINT PRIMARY KEY, txn BIGINT);"
         "CREATE TABLE counter (id INTEGER PRIMARY KEY, n BIGINT); INSERT INTO counter VALUES (0, 0)"
     )
     assert setup.returncode == 0, setup.stderr

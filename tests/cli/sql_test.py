@@ -138,8 +138,15 @@ def test_errors_carry_their_code(pyralog: Run, statements: str, code: str) -> No
     assert done.stdout == ""
 
 
+def test_nothing_hides_behind_a_nul(pyralog: Run) -> None:
+    done = pyralog("sql", stdin="SELECT 1 AS a;\0SELECT 2 AS b;\n")
+    assert (done.returncode, done.stdout) == (1, "a\n1\n")
+    assert done.stderr.startswith("error: INVALID_ARGUMENT: byte 1 of the statement is NUL")
+
+
 def test_a_commit_that_rolled_back_is_an_error(pyralog: Run) -> None:
-    statements = "CREATE TABLE t (a INTEGER PRIMARY KEY);\nBEGIN;\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (1);\nCOMMIT;\n"
+    insert = "INSERT INTO t VALUES (1);\n"
+    statements = f"CREATE TABLE t (a INTEGER PRIMARY KEY);\nBEGIN;\n{insert}{insert}COMMIT;\n"
     done = pyralog("sql", "--db", "db", "-c", statements)
     assert done.returncode == 1 and "CONSTRAINT" in done.stderr
     assert pyralog("sql", "--db", "db", "-c", "SELECT count(*) AS n FROM t").stdout == "n\n0\n"

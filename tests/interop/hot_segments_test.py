@@ -54,7 +54,7 @@ def segments(folder: Path) -> list[Path]:
 
 
 def test_there_is_a_segment_for_each_table(folder: Path) -> None:
-    assert len(segments(folder)) == 3
+    assert {path.parent.name for path in segments(folder)} == {"1", "2", "3"}
 
 
 def rows_of(path: Path) -> pa.Table:
@@ -74,21 +74,20 @@ def test_pyarrow_reads_what_sql_reads(folder: Path) -> None:
     assert abs(float(latitude) - sum(airports["latitude"].to_pylist())) < 1e-3
 
 
-@pytest.mark.parametrize("index", range(3))
-def test_polars_reads_every_segment(folder: Path, index: int) -> None:
-    path = segments(folder)[index]
-    table = rows_of(path)
-    frame = polars.read_ipc(path, memory_map=False)
-    assert frame.shape == (table.num_rows, table.num_columns)
-    for name in table.schema.names:
-        assert frame[name].null_count() == table[name].null_count
+def test_polars_reads_every_segment(folder: Path) -> None:
+    for path in segments(folder):
+        table = rows_of(path)
+        frame = polars.read_ipc(path)
+        assert frame.shape == (table.num_rows, table.num_columns)
+        for name in table.schema.names:
+            assert frame[name].null_count() == table[name].null_count, f"{path.name}: {name}"
 
 
-@pytest.mark.parametrize("index", range(3))
-def test_duckdb_reads_every_segment(folder: Path, index: int) -> None:
-    table = rows_of(segments(folder)[index])
+def test_duckdb_reads_every_segment(folder: Path) -> None:
     connection = duckdb.connect()
-    connection.register("segment", table)
-    for name in table.schema.names:
-        found = connection.execute(f'SELECT count(*), count("{name}") FROM segment').fetchone()
-        assert found == (table.num_rows, table.num_rows - table[name].null_count)
+    for path in segments(folder):
+        table = rows_of(path)
+        connection.register("segment", table)
+        for name in table.schema.names:
+            found = connection.execute(f'SELECT count(*), count("{name}") FROM segment').fetchall()
+            assert found == [(table.num_rows, table.num_rows - table[name].null_count)], f"{path.name}: {name}"

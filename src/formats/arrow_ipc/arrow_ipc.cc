@@ -1,4 +1,5 @@
-// Arrow IPC files and streams (Feather version 2 is the file). README.md beside this file is its page for users.
+// Arrow IPC files and streams (Feather version 2 is the file). README.md beside this file is its
+// page for users.
 #include <utility>
 
 #include "arrow/ipc/writer.h"
@@ -20,14 +21,15 @@ FormatInfo MakeArrowIpcInfo() {
   info.title = "Arrow IPC file and stream";
   info.aliases = {"arrow", "ipc", "feather", "arrows"};
   info.suffixes = {".arrow", ".feather", ".ipc", ".arrows"};
-  // A stream starts with a continuation mark; Feather version 1 is recognised to be refused by name.
-  info.signatures = {{0, "ARROW1", "ARROW1"},
-                     {0, "FEA1", "FEA1"},
-                     {0, std::string("\xff\xff\xff\xff", 4), ""}};
+  // A stream starts with a continuation mark; Feather version 1 is recognised to be refused by
+  // name.
+  info.signatures = {
+      {0, "ARROW1", "ARROW1"}, {0, "FEA1", "FEA1"}, {0, std::string("\xff\xff\xff\xff", 4), ""}};
   info.can = {.read = true, .write = true, .projection = true, .zero_copy = true, .chunked = true};
   info.sql_copy = "arrow";
   info.readers = "pyarrow, pandas, Polars, DuckDB, ClickHouse, every Arrow library";
-  info.concurrency = "a file is written whole and moved into place; the last writer of one name wins";
+  info.concurrency =
+      "a file is written whole and moved into place; the last writer of one name wins";
   return info;
 }
 

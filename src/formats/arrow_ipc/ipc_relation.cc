@@ -11,7 +11,8 @@
 namespace pyralog::formats {
 namespace {
 
-// Each task opens the file's footer (and its dictionaries) again, so there are no more of them than threads can use.
+// Each task opens the file's footer (and its dictionaries) again, so there are no more of them than
+// threads can use.
 constexpr int kMaxTasks = 64;
 
 arrow::ipc::IpcReadOptions ReadOptions(const Source& source, std::vector<int> fields) {
@@ -30,7 +31,7 @@ struct IpcProjection {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<int> fields;  // empty: all
   std::vector<int> order;
-  bool none = false;        // no column at all: only the number of rows matters
+  bool none = false;  // no column at all: only the number of rows matters
 };
 
 IpcProjection ProjectIpc(const arrow::Schema& schema, const std::vector<int>& columns) {
@@ -40,7 +41,8 @@ IpcProjection ProjectIpc(const arrow::Schema& schema, const std::vector<int>& co
   std::vector<int> sorted = columns;
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  // The reader takes an empty list as "all", and cannot read none: the first column then stands for the rows.
+  // The reader takes an empty list as "all", and cannot read none: the first column then stands for
+  // the rows.
   if (projection.none && schema.num_fields() > 0) sorted = {0};
   projection.fields = sorted;
   for (const int column : columns) {
@@ -128,7 +130,9 @@ class StreamBatches : public arrow::RecordBatchReader {
  public:
   StreamBatches(SourcePtr source, std::shared_ptr<arrow::RecordBatchReader> stream,
                 std::shared_ptr<const IpcProjection> projection)
-      : source_(std::move(source)), stream_(std::move(stream)), projection_(std::move(projection)) {}
+      : source_(std::move(source)),
+        stream_(std::move(stream)),
+        projection_(std::move(projection)) {}
 
   std::shared_ptr<arrow::Schema> schema() const override { return projection_->schema; }
 
@@ -156,9 +160,9 @@ class StreamTask : public ScanTask {
       : source_(std::move(source)), bytes_(std::move(bytes)), projection_(std::move(projection)) {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() override {
-    auto stream = arrow::ipc::RecordBatchStreamReader::Open(
-        std::make_shared<arrow::io::BufferReader>(bytes_),
-        ReadOptions(*source_, projection_->fields));
+    auto stream =
+        arrow::ipc::RecordBatchStreamReader::Open(std::make_shared<arrow::io::BufferReader>(bytes_),
+                                                  ReadOptions(*source_, projection_->fields));
     if (!stream.ok()) return source_->Wrap(stream.status());
     return std::make_shared<StreamBatches>(source_, std::move(*stream), projection_);
   }
@@ -240,8 +244,8 @@ arrow::Result<std::shared_ptr<Relation>> OpenIpcRelation(const SourcePtr& source
   ARROW_ASSIGN_OR_RAISE(auto bytes, source->Map());
   if (kind == IpcKind::kFile) {
     ARROW_ASSIGN_OR_RAISE(auto file, OpenIpcFile(*source, bytes, {}));
-    return std::make_shared<FileRelation>(source, std::move(bytes), WithDistinctNames(file->schema()),
-                                          file->num_record_batches());
+    return std::make_shared<FileRelation>(
+        source, std::move(bytes), WithDistinctNames(file->schema()), file->num_record_batches());
   }
   auto stream = arrow::ipc::RecordBatchStreamReader::Open(
       std::make_shared<arrow::io::BufferReader>(bytes), ReadOptions(*source, {}));

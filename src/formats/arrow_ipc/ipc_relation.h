@@ -1,4 +1,5 @@
-// The rows of an Arrow IPC file or stream as views of the mapped file, each batch validated in full before it leaves.
+// The rows of an Arrow IPC file or stream as views of the mapped file, each batch validated in full
+// before it leaves.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@ enum class IpcKind { kFile, kStream, kFeather1 };
 // By the first bytes: "ARROW1" is a file, "FEA1" Feather version 1, everything else a stream.
 arrow::Result<IpcKind> IpcKindOf(const Source& source);
 
-// Reads the schema (and, of files, the footer). A file's record batches are its scan tasks; a stream is one.
+// Reads the schema (and, of files, the footer). A file's record batches are its scan tasks; a
+// stream is one.
 arrow::Result<std::shared_ptr<Relation>> OpenIpcRelation(const SourcePtr& source, IpcKind kind);
 
 // Record batches of a file; nothing for a stream, which has to be read to know.

@@ -26,7 +26,8 @@ FormatInfo MakeCsvInfo() {
   info.sql_reader = "read_csv";
   info.sql_copy = "csv";
   info.readers = "everything";
-  info.concurrency = "a file is written whole and moved into place; the last writer of one name wins";
+  info.concurrency =
+      "a file is written whole and moved into place; the last writer of one name wins";
   return info;
 }
 
@@ -46,7 +47,8 @@ class CsvDataset : public Dataset {
   const SourcePtr source_;
 };
 
-// RFC 4180 with LF: quotes where they are needed, doubled inside. A null is nothing, an empty text is "".
+// RFC 4180 with LF: quotes where they are needed, doubled inside. A null is nothing, an empty text
+// is "".
 class CsvWriter : public RowTextWriter {
  public:
   CsvWriter(std::shared_ptr<arrow::io::OutputStream> out,
@@ -107,8 +109,9 @@ class CsvFormat : public Format {
     if (!compressed && !options.contains("encoding")) {
       ARROW_ASSIGN_OR_RAISE(const std::string head, source->Head(kLookedAtBytes));
       if (const size_t at = head.find('\0'); at != std::string::npos) {
-        return source->Error(ErrorCode::kDamaged, "it is not text: byte " + std::to_string(at) +
-                                                      " is NUL (for UTF-16 set the option encoding)");
+        return source->Error(ErrorCode::kDamaged,
+                             "it is not text: byte " + std::to_string(at) +
+                                 " is NUL (for UTF-16 set the option encoding)");
       }
     }
     return std::make_shared<CsvDataset>(info_, source);

@@ -28,11 +28,13 @@ FormatInfo MakeJsonInfo() {
   info.sql_reader = "read_json";
   info.sql_copy = "json";
   info.readers = "everything";
-  info.concurrency = "a file is written whole and moved into place; the last writer of one name wins";
+  info.concurrency =
+      "a file is written whole and moved into place; the last writer of one name wins";
   return info;
 }
 
-// The first kCheckedBytes of the text, decompressed when the name says so. `whole` tells whether that is all.
+// The first kCheckedBytes of the text, decompressed when the name says so. `whole` tells whether
+// that is all.
 arrow::Result<std::shared_ptr<arrow::Buffer>> ReadChecked(const Source& source, bool* whole) {
   std::shared_ptr<arrow::io::InputStream> stream = source.AsRandomAccess();
   arrow::Compression::type type = arrow::Compression::UNCOMPRESSED;
@@ -41,8 +43,8 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> ReadChecked(const Source& source, 
   std::unique_ptr<arrow::util::Codec> codec;
   if (type != arrow::Compression::UNCOMPRESSED) {
     ARROW_ASSIGN_OR_RAISE(codec, arrow::util::Codec::Create(type));
-    ARROW_ASSIGN_OR_RAISE(stream, arrow::io::CompressedInputStream::Make(
-                                      codec.get(), stream, source.limits().pool));
+    ARROW_ASSIGN_OR_RAISE(
+        stream, arrow::io::CompressedInputStream::Make(codec.get(), stream, source.limits().pool));
   }
   const int64_t most = type == arrow::Compression::UNCOMPRESSED
                            ? std::min(kCheckedBytes, static_cast<int64_t>(source.size()))
@@ -126,8 +128,7 @@ class JsonFormat : public Format {
     auto text = ReadChecked(*source, &check.whole);
     if (!text.ok()) return source->Wrap(text.status());
     JsonFacts facts;
-    ARROW_RETURN_NOT_OK(
-        source->Wrap(CheckJson(std::string_view(**text), check, &facts)));
+    ARROW_RETURN_NOT_OK(source->Wrap(CheckJson(std::string_view(**text), check, &facts)));
     return std::make_shared<JsonDataset>(info_, source, facts);
   }
 

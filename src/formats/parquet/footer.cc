@@ -29,9 +29,10 @@ arrow::Status CheckMagic(const Source& source) {
                         "its footer is encrypted; encrypted Parquet files cannot be read");
   }
   if (magic != kMagic || head != kMagic) {
-    return source.Error(ErrorCode::kDamaged,
-                        "it is not a Parquet file, or it was cut: the bytes PAR1 are missing at its " +
-                            std::string(magic != kMagic ? "end" : "start"));
+    return source.Error(
+        ErrorCode::kDamaged,
+        "it is not a Parquet file, or it was cut: the bytes PAR1 are missing at its " +
+            std::string(magic != kMagic ? "end" : "start"));
   }
   const auto length = LoadLittle<uint32_t>(tail.data());
   if (length > source.size() - kMagic.size() - kTrailerBytes) {
@@ -129,7 +130,8 @@ std::string ChunkObstacle(const ::parquet::ColumnChunkMetaData& chunk) {
   return "";
 }
 
-// Writers that make page checksums make them for every page, so the first page of each column speaks for it.
+// Writers that make page checksums make them for every page, so the first page of each column
+// speaks for it.
 arrow::Result<bool> HasChecksums(const Source& source, const ::parquet::FileMetaData& footer) {
   if (footer.num_row_groups() == 0) return false;
   const auto group = footer.RowGroup(0);
@@ -137,17 +139,17 @@ arrow::Result<bool> HasChecksums(const Source& source, const ::parquet::FileMeta
     const auto chunk = group->ColumnChunk(c);
     if (chunk->num_values() == 0) continue;
     const auto offset = static_cast<uint64_t>(chunk->data_page_offset());
-    constexpr uint64_t kEnough = 24;  // three numbers of at most five bytes, their field headers, and the next one
-    ARROW_ASSIGN_OR_RAISE(
-        const std::string header,
-        source.Read(offset, std::min<uint64_t>(kEnough, source.size() - offset)));
+    constexpr uint64_t kEnough =
+        24;  // three numbers of at most five bytes, their field headers, and the next one
+    ARROW_ASSIGN_OR_RAISE(const std::string header,
+                          source.Read(offset, std::min<uint64_t>(kEnough, source.size() - offset)));
     if (PageHeaderHasChecksum(header)) return true;
   }
   return false;
 }
 
 arrow::Result<ParquetObstacle> FindObstacle(const Source& source,
-                                        const ::parquet::FileMetaData& footer) {
+                                            const ::parquet::FileMetaData& footer) {
   BEGIN_PARQUET_CATCH_EXCEPTIONS
   if (std::string found = SchemaObstacle(*footer.schema()->schema_root()); !found.empty()) {
     return ParquetObstacle{found};
@@ -178,12 +180,14 @@ int64_t ParquetRows(const ::parquet::FileMetaData& footer) {
 }
 
 bool PageHeaderHasChecksum(std::string_view header) {
-  // struct PageHeader { 1: i32 type, 2: i32 uncompressed size, 3: i32 compressed size, 4: optional i32 crc, ... }
-  // A field header of the compact protocol is (distance from the last id) << 4 | type; type 5 is i32.
+  // struct PageHeader { 1: i32 type, 2: i32 uncompressed size, 3: i32 compressed size, 4: optional
+  // i32 crc, ... } A field header of the compact protocol is (distance from the last id) << 4 |
+  // type; type 5 is i32.
   constexpr unsigned char kNextFieldIsI32 = 0x15;
   size_t at = 0;
   for (int field = 1; field <= 3; ++field) {
-    if (at >= header.size() || static_cast<unsigned char>(header[at]) != kNextFieldIsI32) return false;
+    if (at >= header.size() || static_cast<unsigned char>(header[at]) != kNextFieldIsI32)
+      return false;
     ++at;
     while (at < header.size() && (static_cast<unsigned char>(header[at]) & 0x80) != 0) ++at;
     ++at;

@@ -14,14 +14,15 @@
 
 namespace pyralog::formats {
 
-// Reads the footer through Arrow's reader and checks each row group and column chunk against the file's size.
-// kDamaged for what cannot be true, kNotSupported for encrypted files.
+// Reads the footer through Arrow's reader and checks each row group and column chunk against the
+// file's size. kDamaged for what cannot be true, kNotSupported for encrypted files.
 arrow::Result<std::shared_ptr<::parquet::FileMetaData>> ReadParquetFooter(const Source& source);
 
 // Why the SQL engine's Parquet reader should not read an intact file.
 struct ParquetObstacle {
   std::string reason;  // empty: it may
-  bool hard = true;    // it fails or reads wrongly; else it merely ignores the checksums that the pages carry
+  bool hard =
+      true;  // it fails or reads wrongly; else it merely ignores the checksums that the pages carry
 };
 arrow::Result<ParquetObstacle> ParquetSqlObstacle(const Source& source,
                                                   const ::parquet::FileMetaData& footer);

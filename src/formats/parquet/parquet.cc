@@ -26,7 +26,8 @@ FormatInfo MakeParquetInfo() {
   info.sql_reader = "read_parquet";
   info.sql_copy = "parquet";
   info.readers = "pyarrow, pandas, Polars, DuckDB, Spark, Trino, ClickHouse";
-  info.concurrency = "a file is written whole and moved into place; the last writer of one name wins";
+  info.concurrency =
+      "a file is written whole and moved into place; the last writer of one name wins";
   return info;
 }
 
@@ -58,9 +59,8 @@ class ParquetDataset : public Dataset {
         {"created by", footer_->created_by()},
     };
     if (footer_->num_row_groups() > 0 && footer_->num_columns() > 0) {
-      facts.emplace_back("compression",
-                         arrow::util::Codec::GetCodecAsString(
-                             footer_->RowGroup(0)->ColumnChunk(0)->compression()));
+      facts.emplace_back("compression", arrow::util::Codec::GetCodecAsString(
+                                            footer_->RowGroup(0)->ColumnChunk(0)->compression()));
     }
     if (!obstacle_.empty()) facts.emplace_back("read by", "Arrow, because " + obstacle_);
     return facts;
@@ -126,11 +126,10 @@ class ParquetFormat : public Format {
                             IntegerOption(options, "compression_level", 0, -131'072, 22));
       properties.compression_level(static_cast<int>(level));
     }
-    ARROW_ASSIGN_OR_RAISE(
-        auto writer,
-        ::parquet::arrow::FileWriter::Open(
-            *schema, arrow::default_memory_pool(), out, properties.build(),
-            ::parquet::ArrowWriterProperties::Builder().store_schema()->build()));
+    ARROW_ASSIGN_OR_RAISE(auto writer,
+                          ::parquet::arrow::FileWriter::Open(
+                              *schema, arrow::default_memory_pool(), out, properties.build(),
+                              ::parquet::ArrowWriterProperties::Builder().store_schema()->build()));
     return std::make_unique<ParquetWriter>(std::move(writer));
   }
 
@@ -138,9 +137,9 @@ class ParquetFormat : public Format {
   static arrow::Result<arrow::Compression::type> CompressionNamed(const std::string& name) {
     const auto found = arrow::util::Codec::GetCompressionType(name == "lz4_raw" ? "lz4" : name);
     if (found.ok()) return found;
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "compression '" + name +
-                         "' is none of zstd, snappy, gzip, brotli, lz4, uncompressed");
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "compression '" + name + "' is none of zstd, snappy, gzip, brotli, lz4, uncompressed");
   }
 
   const FormatInfo info_ = MakeParquetInfo();

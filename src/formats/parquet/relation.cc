@@ -38,12 +38,14 @@ arrow::Result<std::shared_ptr<::parquet::arrow::FileReader>> OpenArrowReader(
   END_PARQUET_CATCH_EXCEPTIONS
 }
 
-// Which leaves make the wanted columns, and where each wanted column is in what then is read: the file's order.
+// Which leaves make the wanted columns, and where each wanted column is in what then is read: the
+// file's order.
 struct Projection {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<int> leaves;
   std::vector<int> order;
-  std::vector<const VariantColumn*> variants;  // beside each wanted column, nullptr for what is none
+  std::vector<const VariantColumn*>
+      variants;  // beside each wanted column, nullptr for what is none
 };
 
 // Keeps the file's reader alive, validates each batch, and puts the path before what goes wrong.
@@ -123,8 +125,7 @@ class RowGroupTask : public ScanTask {
     ARROW_ASSIGN_OR_RAISE(auto batches,
                           file->GetRecordBatchReader({row_group_}, projection_->leaves));
     return std::make_shared<CheckedBatches>(source_, std::move(file), std::move(batches),
-                                            footer_->RowGroup(row_group_)->num_rows(),
-                                            projection_);
+                                            footer_->RowGroup(row_group_)->num_rows(), projection_);
     END_PARQUET_CATCH_EXCEPTIONS
   }
 
@@ -156,7 +157,8 @@ class ParquetRelation : public Relation {
     plan.schema = projection->schema;
     int64_t rows = 0;
     for (const int group : groups) {
-      if (request.limit && rows >= *request.limit && request.filter == arrow::compute::literal(true)) {
+      if (request.limit && rows >= *request.limit &&
+          request.filter == arrow::compute::literal(true)) {
         break;
       }
       rows += footer_->RowGroup(group)->num_rows();
@@ -191,12 +193,14 @@ class ParquetRelation : public Relation {
     for (int g = 0; g < footer_->num_row_groups(); ++g) all.push_back(g);
     if (filter == arrow::compute::literal(true)) return all;
     const auto bound = filter.Bind(*schema_);
-    if (!bound.ok()) return all;  // names a column that is not the file's own, or compares what cannot be
+    if (!bound.ok())
+      return all;  // names a column that is not the file's own, or compares what cannot be
     auto format = std::make_shared<arrow::dataset::ParquetFileFormat>();
     arrow::dataset::FileSource file(source_->AsRandomAccess(),
                                     static_cast<int64_t>(source_->size()));
-    ARROW_ASSIGN_OR_RAISE(auto whole, format->MakeFragment(std::move(file), arrow::compute::literal(true),
-                                                            nullptr, std::move(all)));
+    ARROW_ASSIGN_OR_RAISE(
+        auto whole, format->MakeFragment(std::move(file), arrow::compute::literal(true), nullptr,
+                                         std::move(all)));
     ARROW_RETURN_NOT_OK(source_->Wrap(whole->EnsureCompleteMetadata(reader_.get())));
     ARROW_ASSIGN_OR_RAISE(auto subset, whole->Subset(*bound));
     return static_cast<const arrow::dataset::ParquetFileFragment&>(*subset).row_groups();

@@ -1,4 +1,5 @@
-// The rows of a Parquet file through Arrow's reader: page checksums are verified, row groups are the scan tasks.
+// The rows of a Parquet file through Arrow's reader: page checksums are verified, row groups are
+// the scan tasks.
 #pragma once
 
 #include <memory>

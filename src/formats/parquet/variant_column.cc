@@ -29,7 +29,8 @@ std::string_view BytesOf(const arrow::Array& array, int64_t row) {
 // What a place in the variant holds.
 enum class Found { kMissing, kPresent };
 
-// One place of the shredding: the struct of `value` and `typed_value` for the whole, an object's field or an array's item.
+// One place of the shredding: the struct of `value` and `typed_value` for the whole, an object's
+// field or an array's item.
 class ShreddedPlace {
  public:
   static arrow::Result<std::unique_ptr<ShreddedPlace>> Make(const arrow::DataType& type);
@@ -53,7 +54,7 @@ class ShreddedPlace {
   int typed_ = -1;
   Kind kind_ = Kind::kNone;
   std::unique_ptr<ValueText> primitive_;
-  std::vector<std::string> names_;  // of the object's fields
+  std::vector<std::string> names_;                     // of the object's fields
   std::vector<std::unique_ptr<ShreddedPlace>> parts_;  // the object's fields, or the array's item
 };
 
@@ -118,8 +119,8 @@ arrow::Status ShreddedPlace::MakeTyped(const arrow::DataType& type) {
     return Make(*type.field(0)->type()).Value(&parts_.emplace_back());
   }
   if (!IsVariantPrimitive(type)) {
-    return MakeError(ErrorCode::kNotSupported,
-                     "a variant is shredded into " + type.ToString() + ", which variants do not have");
+    return MakeError(ErrorCode::kNotSupported, "a variant is shredded into " + type.ToString() +
+                                                   ", which variants do not have");
   }
   kind_ = Kind::kPrimitive;
   return MakeValueText(type, TextStyle::kJson).Value(&primitive_);
@@ -170,8 +171,7 @@ arrow::Status ShreddedPlace::AppendObject(const VariantNames& names,
   std::set<std::string_view> shredded;
   for (size_t i = 0; i < parts_.size(); ++i) {
     shredded.insert(names_[i]);
-    const auto& field =
-        static_cast<const arrow::StructArray&>(*object.field(static_cast<int>(i)));
+    const auto& field = static_cast<const arrow::StructArray&>(*object.field(static_cast<int>(i)));
     const size_t before = out->size();
     if (!first) *out += ',';
     AppendJsonString(names_[i], out);
@@ -218,8 +218,9 @@ arrow::Status ShreddedPlace::AppendList(const VariantNames& names, const arrow::
     if (i > begin) *out += ',';
     Found found = Found::kMissing;
     if (items.IsValid(i)) {
-      ARROW_ASSIGN_OR_RAISE(found, parts_.front()->Append(
-                                       names, static_cast<const arrow::StructArray&>(items), i, out));
+      ARROW_ASSIGN_OR_RAISE(
+          found,
+          parts_.front()->Append(names, static_cast<const arrow::StructArray&>(items), i, out));
     }
     // An array's item cannot be missing: readers take it for a null.
     if (found == Found::kMissing) *out += "null";
@@ -249,8 +250,7 @@ class ShreddedColumn : public VariantColumn {
       }
       if (metadata->IsNull(row)) return Contradiction("its metadata is null");
       text.clear();
-      ARROW_ASSIGN_OR_RAISE(const VariantNames names,
-                            VariantNames::Parse(BytesOf(*metadata, row)));
+      ARROW_ASSIGN_OR_RAISE(const VariantNames names, VariantNames::Parse(BytesOf(*metadata, row)));
       ARROW_ASSIGN_OR_RAISE(const Found found, place_->Append(names, group, row, &text));
       if (found == Found::kMissing) text = "null";
       ARROW_RETURN_NOT_OK(texts.Append(text));
@@ -266,9 +266,7 @@ class ShreddedColumn : public VariantColumn {
 
 }  // namespace
 
-std::shared_ptr<arrow::DataType> VariantJsonType() {
-  return arrow::extension::json(arrow::utf8());
-}
+std::shared_ptr<arrow::DataType> VariantJsonType() { return arrow::extension::json(arrow::utf8()); }
 
 arrow::Result<std::unique_ptr<VariantColumn>> MakeVariantColumn(
     const std::shared_ptr<arrow::DataType>& type) {

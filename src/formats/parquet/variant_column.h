@@ -19,13 +19,14 @@ std::shared_ptr<arrow::DataType> VariantJsonType();
 class VariantColumn {
  public:
   virtual ~VariantColumn() = default;
-  // `column` is the group as Arrow's reader gives it. kDamaged for values that contradict each other.
+  // `column` is the group as Arrow's reader gives it. kDamaged for values that contradict each
+  // other.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> ToJson(const arrow::Array& column,
                                                               arrow::MemoryPool* pool) const = 0;
 };
 
-// `type` is a struct (or an extension over one) of metadata and value and, or only, typed_value. kNotSupported names a shredded type that variants do
-// not have.
+// `type` is a struct (or an extension over one) of metadata and value and, or only, typed_value.
+// kNotSupported names a shredded type that variants do not have.
 arrow::Result<std::unique_ptr<VariantColumn>> MakeVariantColumn(
     const std::shared_ptr<arrow::DataType>& type);
 

@@ -50,7 +50,8 @@ class ByteReader {
   static uint32_t LoadUnsigned(std::string_view table, uint64_t index, int width) {
     uint32_t value = 0;
     for (int i = width - 1; i >= 0; --i) {
-      const auto at = static_cast<size_t>(index * static_cast<uint64_t>(width)) + static_cast<size_t>(i);
+      const auto at =
+          static_cast<size_t>(index * static_cast<uint64_t>(width)) + static_cast<size_t>(i);
       value = value << 8 | static_cast<unsigned char>(table[at]);
     }
     return value;
@@ -92,8 +93,7 @@ arrow::Result<Container> ReadContainer(std::string_view value) {
                         reader.Take(count * static_cast<uint64_t>(container.id_width)));
   ARROW_ASSIGN_OR_RAISE(container.offsets,
                         reader.Take((count + 1) * static_cast<uint64_t>(container.offset_width)));
-  const uint32_t size =
-      ByteReader::LoadUnsigned(container.offsets, count, container.offset_width);
+  const uint32_t size = ByteReader::LoadUnsigned(container.offsets, count, container.offset_width);
   ARROW_ASSIGN_OR_RAISE(container.values, reader.Take(size));
   return container;
 }
@@ -276,9 +276,8 @@ arrow::Result<VariantNames> VariantNames::Parse(std::string_view metadata) {
   VariantNames names;
   names.width_ = (header >> 6) + 1;
   ARROW_ASSIGN_OR_RAISE(names.size_, reader.Unsigned(names.width_));
-  ARROW_ASSIGN_OR_RAISE(
-      names.offsets_,
-      reader.Take((uint64_t{names.size_} + 1) * static_cast<uint64_t>(names.width_)));
+  ARROW_ASSIGN_OR_RAISE(names.offsets_, reader.Take((uint64_t{names.size_} + 1) *
+                                                    static_cast<uint64_t>(names.width_)));
   names.bytes_ = reader.left();
   return names;
 }

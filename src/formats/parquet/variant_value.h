@@ -3,8 +3,10 @@
 // Encoding: https://github.com/apache/parquet-format/blob/master/VariantEncoding.md (version 1)
 //
 //   metadata  header: version (4 bits), sorted (1), unused (1), offset bytes - 1 (2)
-//             dictionary size, size + 1 offsets, the names' bytes; all numbers little-endian with the header's width
-//   value     low 2 bits of the first byte: 0 primitive (type in the upper 6), 1 short string (length in the upper 6),
+//             dictionary size, size + 1 offsets, the names' bytes; all numbers little-endian with
+//             the header's width
+//   value     low 2 bits of the first byte: 0 primitive (type in the upper 6), 1 short string
+//   (length in the upper 6),
 //             2 object, 3 array (widths in the upper 6)
 #pragma once
 
@@ -32,10 +34,12 @@ class VariantNames {
   int width_ = 1;  // bytes of an offset
 };
 
-// Appends the value; types as in value_text.h. kDamaged for what does not hold, kNotSupported for an unknown type.
+// Appends the value; types as in value_text.h. kDamaged for what does not hold, kNotSupported for
+// an unknown type.
 arrow::Status AppendVariant(const VariantNames& names, std::string_view value, std::string* out);
 
-// Calls `field` with each name and value of an object, until it fails. kDamaged when the value is no object.
+// Calls `field` with each name and value of an object, until it fails. kDamaged when the value is
+// no object.
 using VariantField = std::function<arrow::Status(std::string_view name, std::string_view value)>;
 arrow::Status VisitVariantObject(const VariantNames& names, std::string_view value,
                                  const VariantField& field);
