@@ -87,13 +87,13 @@ def cpu_model() -> str:
 
 def write_summary(suites: list[dict[str, Any]], scale: str) -> Path:
     """The table as a page that is committed with the change that it speaks for."""
-    path = RESULTS / "summary.md"
+    path = ROOT / "bench/summary.md"
     lines = [
         f"# Benchmarks at {commit()}, {scale} scale",
         "",
         f"{cpu_model()}, {suites[0]['cores']} cores; memory {suites[0]['bandwidth'] / 1e9:.1f} GB/s, "
         f"a durable 4 KiB write {suites[0]['sync_seconds'] * 1e6:.0f} us. How to read it: "
-        "[docs/benchmarks.md](../../docs/benchmarks.md).",
+        "[docs/benchmarks.md](../docs/benchmarks.md).",
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{'---|' * len(HEADINGS)}",
@@ -117,7 +117,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("name", nargs="?", default="")
     parser.add_argument("--scale", choices=["small", "full"], default="full")
     parser.add_argument("--pairs", type=int, default=0, help="this many pairs, whatever they say (default: 7 or 21)")
-    parser.add_argument("--summary", action="store_true", help="write bench/results/summary.md")
+    parser.add_argument("--summary", action="store_true", help="write bench/summary.md")
     parser.add_argument("--list", action="store_true", help="print the programs and end")
     own, rest = sys.argv[1:], []
     if "--" in own:
@@ -134,7 +134,6 @@ def main() -> int:
         print("pairs:", *suites)
         print("parts:", *parts)
         return 0
-    subprocess.run([str(ROOT / "tools/setup.sh"), "bench"], cwd=ROOT, check=True)
     RESULTS.mkdir(exist_ok=True)
 
     ok = True

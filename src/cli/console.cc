@@ -132,11 +132,32 @@ arrow::Status Console::WriteText(std::string_view text) {
   return out_->Write(text.data(), static_cast<int64_t>(text.size()));
 }
 
-arrow::Status Console::RunLine(std::string_view line) {
-  if (!has_pending_text() && line.starts_with('.')) return RunDotCommand(*this, line);
-  splitter_.Feed(line);
-  splitter_.Feed("\n");
-  return RunCompleted();
+arrow::Status Console::RunText(std::string_view text) {
+  while (!text.empty() && !wants_to_quit_) {
+    if (line_ == LineKind::kNone) {
+      const bool command = !has_pending_text() && text.front() == '.';
+      line_ = command ? LineKind::kCommand : LineKind::kSql;
+    }
+    const size_t end = text.find('\n');
+    const std::string_view piece = text.substr(0, end == std::string_view::npos ? end : end + 1);
+    text.remove_prefix(piece.size());
+    if (line_ == LineKind::kCommand) {
+      command_ += piece;
+    } else {
+      splitter_.Feed(piece);
+      ARROW_RETURN_NOT_OK(RunCompleted());
+    }
+    if (piece.ends_with('\n')) ARROW_RETURN_NOT_OK(EndLine());
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status Console::EndLine() {
+  line_ = LineKind::kNone;
+  if (command_.empty()) return arrow::Status::OK();
+  std::string command = std::exchange(command_, "");
+  if (command.ends_with('\n')) command.pop_back();
+  return RunDotCommand(*this, command);
 }
 
 arrow::Status Console::RunCompleted() {
@@ -147,6 +168,7 @@ arrow::Status Console::RunCompleted() {
 }
 
 arrow::Status Console::RunRest() {
+  ARROW_RETURN_NOT_OK(EndLine());
   while (const auto statement = splitter_.Finish()) {
     ARROW_RETURN_NOT_OK(RunStatement(*statement));
   }
@@ -154,25 +176,16 @@ arrow::Status Console::RunRest() {
 }
 
 arrow::Status Console::RunDescriptor(int descriptor) {
-  std::string text;
   std::string piece(kReadBytes, '\0');
   while (!wants_to_quit_) {
     if (!WaitReadable(descriptor)) return Interrupted();
     const ssize_t count = ::read(descriptor, piece.data(), piece.size());
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) return FileError("the input", errno);
-    if (count == 0) break;
-    text.append(piece.data(), static_cast<size_t>(count));
-    size_t start = 0;
-    for (size_t end; !wants_to_quit_ && (end = text.find('\n', start)) != std::string::npos;
-         start = end + 1) {
-      ARROW_RETURN_NOT_OK(RunLine(std::string_view(text).substr(start, end - start)));
-    }
-    text.erase(0, start);
+    if (count == 0) return RunRest();
+    ARROW_RETURN_NOT_OK(RunText(std::string_view(piece).substr(0, static_cast<size_t>(count))));
   }
-  if (wants_to_quit_) return arrow::Status::OK();
-  if (!text.empty()) ARROW_RETURN_NOT_OK(RunLine(text));
-  return RunRest();
+  return arrow::Status::OK();
 }
 
 arrow::Status Console::RunFile(const std::string& path) {
@@ -188,6 +201,12 @@ arrow::Status Console::RunFile(const std::string& path) {
   const arrow::Status status = RunDescriptor(file.get());
   --file_depth_;
   return status;
+}
+
+void Console::DropPending() {
+  splitter_ = StatementSplitter();
+  line_ = LineKind::kNone;
+  command_.clear();
 }
 
 ExitCode Console::ReportFailure(const arrow::Status& status) const {

@@ -30,18 +30,17 @@ class Console {
   // Runs one statement and writes its result. Nothing is held back when it returns.
   arrow::Status RunStatement(const std::string& statement);
 
-  // Runs what a line of text completes: a dot command between two statements, else as many
-  // statements as it ends. The first error ends it.
-  arrow::Status RunLine(std::string_view line);
-  // Runs the text that is still pending, at the end of a script.
+  // Runs what a piece of text completes, in whatever pieces it comes: statements, and between two
+  // of them lines that are dot commands. The first error ends it.
+  arrow::Status RunText(std::string_view text);
+  // Runs what is still pending, at the end of a script.
   arrow::Status RunRest();
-  // Runs lines from a descriptor until its end, an error, .quit or Ctrl-C.
+  // Runs text from a descriptor until its end, an error, .quit or Ctrl-C.
   arrow::Status RunDescriptor(int descriptor);
-  // The same for a file. kNotFound, kIo, kInvalidArgument (a folder) name it when it cannot be
-  // opened.
+  // The same for a file; kNotFound or kIo names one that cannot be opened.
   arrow::Status RunFile(const std::string& path);
   // Forgets a statement that was begun.
-  void DropPending() { splitter_ = StatementSplitter(); }
+  void DropPending();
   bool has_pending_text() const { return !splitter_.is_between_statements(); }
 
   arrow::Status WriteText(std::string_view text);
@@ -61,12 +60,16 @@ class Console {
   arrow::Status WriteCount(arrow::RecordBatchReader& reader, std::string_view what);
   arrow::Status WriteColumn(arrow::RecordBatchReader& reader, int column);
   arrow::Status RunCompleted();
+  arrow::Status EndLine();
 
   const std::unique_ptr<Session> session_;
   const std::shared_ptr<StandardOutput> out_;
   const std::string database_path_;
   Settings settings_;
   StatementSplitter splitter_;
+  enum class LineKind { kNone, kSql, kCommand };
+  LineKind line_ = LineKind::kNone;  // the line that the last piece of text ended in
+  std::string command_;              // its beginning, of kCommand
   bool wants_to_quit_ = false;
   int file_depth_ = 0;  // files that read files
 };

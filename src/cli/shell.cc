@@ -36,7 +36,7 @@ ExitCode RunShell(Console& console) {
       continue;
     }
     editor.AddToEntry(line.text);
-    const arrow::Status ran = console.RunLine(line.text);
+    const arrow::Status ran = console.RunText(line.text + "\n");
     if (!ran.ok()) {
       if (Interrupts::Get().requested())
         status = console.WriteText("\n");  // behind the terminal's own ^C

@@ -15,7 +15,7 @@ arrow::Status RunInput(Console& console, const SqlArguments::Input& input) {
   if (input.kind == SqlArguments::Input::Kind::kFile) {
     return input.value == "-" ? console.RunDescriptor(STDIN_FILENO) : console.RunFile(input.value);
   }
-  ARROW_RETURN_NOT_OK(console.RunLine(input.value));
+  ARROW_RETURN_NOT_OK(console.RunText(input.value));
   return console.RunRest();
 }
 

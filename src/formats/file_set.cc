@@ -297,7 +297,7 @@ arrow::Result<ScanPlan> FileSet::Scan(const batch::ScanRequest& request) {
     }
     return plan;
   }
-  const auto bound = request.filter.Bind(*schema_);
+  const auto bound = BindFilter(request.filter, *schema_);
   for (size_t file = 0; file < paths_.size(); ++file) {
     if (bound.ok() && !CanMatch(*bound, partitions_.fields, partitions_.values[file])) continue;
     plan.tasks.push_back(std::make_shared<WholeFile>(shared_from_this(), file, split));

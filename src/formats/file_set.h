@@ -11,10 +11,10 @@
 namespace pyralog::formats {
 
 struct FileSetOptions {
-  std::string format;  // a name in the registry; empty: each file as what it is
-  std::string member;  // of each file
-  Options options;     // of the format
-  Limits limits;
+  std::string format = {};  // a name in the registry; empty: each file as what it is
+  std::string member = {};  // of each file
+  Options options = {};     // of the format
+  Limits limits = {};
   bool hive_columns = true;  // folders key=value become columns, when all files have the same keys
   bool file_column = false;  // a last column "filename": the path that the row comes from
 };

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "arrow/compute/initialize.h"
 #include "pyralog/error.h"
 
 namespace pyralog::formats {
@@ -40,6 +41,14 @@ arrow::Result<std::vector<int>> ColumnPositions(const arrow::Schema& schema,
     positions.push_back(found.front());
   }
   return positions;
+}
+
+arrow::Result<arrow::compute::Expression> BindFilter(const arrow::compute::Expression& filter,
+                                                     const arrow::Schema& schema) {
+  // Arrow's comparisons are not there before somebody asks for them.
+  static const arrow::Status kernels = arrow::compute::Initialize();
+  ARROW_RETURN_NOT_OK(kernels);
+  return filter.Bind(schema);
 }
 
 std::shared_ptr<arrow::Schema> ProjectSchema(const arrow::Schema& schema,

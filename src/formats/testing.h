@@ -8,13 +8,20 @@
 #include <string_view>
 #include <vector>
 
+#include "arrow/api.h"
 #include "arrow/io/memory.h"
-#include "arrow/table.h"
+#include "arrow/json/from_string.h"
 #include "arrow/testing/gtest_util.h"
 #include "formats/registry.h"
 #include "io/testing.h"
 
 namespace pyralog::formats {
+
+// An array from its values in JSON.
+inline std::shared_ptr<arrow::Array> Values(const std::shared_ptr<arrow::DataType>& type,
+                                            const std::string& json) {
+  return arrow::json::ArrayFromJSONString(type, json).ValueOrDie();
+}
 
 // The rows of a plan, task after task.
 inline arrow::Result<std::shared_ptr<arrow::Table>> ReadPlan(const ScanPlan& plan) {

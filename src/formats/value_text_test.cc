@@ -7,9 +7,8 @@
 #include "arrow/array.h"
 #include "arrow/extension/json.h"
 #include "arrow/extension/uuid.h"
-#include "arrow/json/from_string.h"
-#include "arrow/testing/gtest_util.h"
 #include "formats/temporal_text.h"
+#include "formats/testing.h"
 
 namespace pyralog::formats {
 namespace {
@@ -27,10 +26,10 @@ std::string TextOf(const arrow::Array& array, TextStyle style) {
 }
 
 std::string Json(const std::shared_ptr<arrow::DataType>& type, const std::string& json) {
-  return TextOf(*arrow::ArrayFromJSON(type, json), TextStyle::kJson);
+  return TextOf(*Values(type, json), TextStyle::kJson);
 }
 std::string Plain(const std::shared_ptr<arrow::DataType>& type, const std::string& json) {
-  return TextOf(*arrow::ArrayFromJSON(type, json), TextStyle::kPlain);
+  return TextOf(*Values(type, json), TextStyle::kPlain);
 }
 
 TEST(ValueText, IntegersAreExact) {
@@ -109,7 +108,7 @@ TEST(ValueText, NestedValuesAreJson) {
 }
 
 TEST(ValueText, SlicesAreTheirRows) {
-  const auto array = arrow::ArrayFromJSON(
+  const auto array = Values(
       arrow::struct_({arrow::field("l", arrow::list(arrow::int8()))}),
       R"([{"l": [1]}, {"l": [2, 3]}, {"l": []}])");
   EXPECT_EQ(TextOf(*array->Slice(1), TextStyle::kJson), R"({"l":[2,3]}|{"l":[]})");
@@ -117,24 +116,26 @@ TEST(ValueText, SlicesAreTheirRows) {
 
 TEST(ValueText, EncodingsDoNotShow) {
   const auto dictionary =
-      arrow::DictArrayFromJSON(arrow::dictionary(arrow::int8(), arrow::utf8()), "[1, 0, null]",
-                               R"(["a", "b"])");
+      arrow::DictionaryArray::FromArrays(arrow::dictionary(arrow::int8(), arrow::utf8()),
+                                         Values(arrow::int8(), "[1, 0, null]"),
+                                         Values(arrow::utf8(), R"(["a", "b"])"))
+          .ValueOrDie();
   EXPECT_EQ(TextOf(*dictionary, TextStyle::kJson), R"("b"|"a"|null)");
   ASSERT_OK_AND_ASSIGN(
       const auto runs,
-      arrow::RunEndEncodedArray::Make(5, arrow::ArrayFromJSON(arrow::int32(), "[2, 5]"),
-                                      arrow::ArrayFromJSON(arrow::utf8(), R"(["a", "b"])")));
+      arrow::RunEndEncodedArray::Make(5, Values(arrow::int32(), "[2, 5]"),
+                                      Values(arrow::utf8(), R"(["a", "b"])")));
   EXPECT_EQ(TextOf(*runs, TextStyle::kPlain), "a|a|b|b|b");
   EXPECT_EQ(TextOf(*runs->Slice(1, 2), TextStyle::kPlain), "a|b");
 }
 
 TEST(ValueText, JsonAndUuidAreThemselves) {
   const auto documents =
-      arrow::ArrayFromJSON(arrow::utf8(), R"(["{\"a\": 1}", "no json", "1\n2"])");
+      Values(arrow::utf8(), R"(["{\"a\": 1}", "no json", "1\n2"])");
   const auto json =
       arrow::ExtensionType::WrapArray(arrow::extension::json(arrow::utf8()), documents);
   EXPECT_EQ(TextOf(*json, TextStyle::kJson), R"({"a": 1}|"no json"|"1\n2")");
-  const auto bytes = arrow::ArrayFromJSON(arrow::fixed_size_binary(16), R"(["0123456789abcdef"])");
+  const auto bytes = Values(arrow::fixed_size_binary(16), R"(["0123456789abcdef"])");
   const auto uuid = arrow::ExtensionType::WrapArray(arrow::extension::uuid(), bytes);
   EXPECT_EQ(TextOf(*uuid, TextStyle::kPlain), "30313233-3435-3637-3839-616263646566");
 }

@@ -110,12 +110,22 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t n
   return writer;
 }
 
-arrow::Result<std::unique_ptr<SegmentWriter>> EngineImpl::NewSegment(TableId table, TableSchemaPtr schema) {
-  ARROW_ASSIGN_OR_RAISE(const bool exists, env_->Exists(TableFolder(table)));
-  if (!exists) {
-    ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, TableFolder(table)));
-    ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("hot")));
+arrow::Status EngineImpl::MakeTableFolder(TableId table) {
+  MutexLock lock(folders_mutex_);
+  if (folders_.contains(table)) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, TableFolder(table)));
+  const arrow::Status synced = env_->SyncDir(PathOf("hot"));
+  if (synced.ok()) {
+    folders_.insert(table);
+  } else if (!env_->RemoveDir(TableFolder(table)).ok()) {
+    // A name whose sync failed may never become durable, so it must not be there for the next attempt.
+    Fail(synced, "making the folder of a table");
   }
+  return synced;
+}
+
+arrow::Result<std::unique_ptr<SegmentWriter>> EngineImpl::NewSegment(TableId table, TableSchemaPtr schema) {
+  ARROW_RETURN_NOT_OK(MakeTableFolder(table));
   return SegmentWriter::Create(env_, TableFolder(table), PathOf("tmp"), database_,
                                SegmentId(next_segment_.fetch_add(1)), table, std::move(schema));
 }
@@ -162,7 +172,20 @@ ManifestState EngineImpl::Describe(const TableMap& tables, uint32_t log_number) 
   return state;
 }
 
-arrow::Status EngineImpl::ApplyManifest(ManifestState next) { return manifest_->Apply(std::move(next)); }
+arrow::Status EngineImpl::ApplyManifest(ManifestState next,
+                                        const std::vector<std::shared_ptr<SegmentSource>>& fresh) {
+  std::vector<std::shared_ptr<SegmentSource>> listed;
+  for (const auto& segment : fresh) {
+    if (segment && next.segments.contains(segment->meta().id)) listed.push_back(segment);
+  }
+  for (const auto& segment : listed) segment->MarkObsolete(false);
+  const arrow::Status status = manifest_->Apply(std::move(next));
+  // After another error nobody knows whether the manifest lists them: their files stay.
+  if (GetErrorCode(status) == ErrorCode::kNoSpace) {
+    for (const auto& segment : listed) segment->MarkObsolete();
+  }
+  return status;
+}
 
 void EngineImpl::RemoveUnneededFiles() {
   // What cannot be removed now is found when the database is opened next.

@@ -126,7 +126,9 @@ class EngineImpl final : public Engine {
                           ManifestState* next);
   // The manifest state that describes `tables` now.
   ManifestState Describe(const TableMap& tables, uint32_t log_number) const REQUIRES(commit_mutex_);
-  arrow::Status ApplyManifest(ManifestState next) REQUIRES(commit_mutex_);
+  // Makes `next` durable. Those of the new segments that it lists are no longer obsolete, unless nothing was changed.
+  arrow::Status ApplyManifest(ManifestState next, const std::vector<std::shared_ptr<SegmentSource>>& fresh = {})
+      REQUIRES(commit_mutex_);
   void RemoveUnneededFiles() REQUIRES(commit_mutex_);
   arrow::Status RunDueWork() EXCLUDES(flush_mutex_, commit_mutex_);
   void BackgroundLoop();
@@ -140,8 +142,8 @@ class EngineImpl final : public Engine {
   arrow::Status ReplayLogs() REQUIRES(commit_mutex_);
   arrow::Result<LogEnd> ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta, uint64_t* records)
       REQUIRES(commit_mutex_);
-  // Ends the newest log with records for good, and removes the empty ones behind it.
-  arrow::Status CutLog(uint32_t number, const LogEnd& end, uint64_t records) REQUIRES(commit_mutex_);
+  // Ends the last log with records for good, and removes the empty ones behind it.
+  arrow::Status EndLogs(uint32_t last, const LogEnd& end, uint64_t records) REQUIRES(commit_mutex_);
   arrow::Status Replay(std::string_view body, TableMap* tables, MetaMap* meta) REQUIRES(commit_mutex_);
   arrow::Status ReplayRows(const LoggedRows& rows, CommitNumber commit, TableMap* tables) REQUIRES(commit_mutex_);
   arrow::Status ReplayDeletions(const LoggedDeletions& deletions, CommitNumber commit, const TableMap& tables)
@@ -159,6 +161,7 @@ class EngineImpl final : public Engine {
   std::shared_ptr<SegmentSource> OpenSegment(const SegmentMeta& meta, TableSchemaPtr schema) const;
   // A log file of this number, with room for about as many bytes as are expected.
   arrow::Result<std::unique_ptr<RecordLogWriter>> CreateWal(uint32_t number, uint64_t expected);
+  arrow::Status MakeTableFolder(TableId table) EXCLUDES(folders_mutex_);
   struct TableDrop {
     CommitNumber commit;
     TableVersionPtr table;
@@ -180,6 +183,9 @@ class EngineImpl final : public Engine {
   RecoveryReport recovery_;
 
   CommitLog log_;
+  Mutex folders_mutex_;
+  std::set<TableId> folders_ GUARDED_BY(folders_mutex_);  // of tables, known to be durable
+
   std::atomic<uint32_t> next_table_{1};
   std::atomic<uint64_t> next_segment_{1};
   std::atomic<uint64_t> next_pack_{1};

@@ -141,13 +141,12 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
   for (const auto& [segment, pack] : job->packed.packs) {
     if (state.segments.contains(segment)) state.packs[segment] = pack;
   }
-  ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state)));
+  std::vector<std::shared_ptr<SegmentSource>> fresh;
+  for (const FlushJob::Part& part : job->parts) fresh.push_back(part.segment);
+  ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state), fresh));
   for (FlushJob::Part& part : job->parts) {
     const bool listed = part.segment && manifest_->state().segments.contains(part.segment->meta().id);
-    if (listed) {
-      part.segment->MarkObsolete(false);
-      part.segment->SetPacked(part.segment->deaths().last_death());
-    }
+    if (listed) part.segment->SetPacked(part.segment->deaths().last_death());
     part.memtable->SetRelocation(std::make_shared<const Relocation>(
         Relocation{listed ? part.segment : nullptr, 0, std::move(*part.kept)}));
   }

@@ -59,6 +59,22 @@ arrow::Result<Current> ReadCurrent(io::Env* env, const std::string& path) {
   return current;
 }
 
+// An error after which the old and the new state are both possible: never kNoSpace, which says that nothing was changed.
+arrow::Status NowUnknown(const arrow::Status& status) {
+  return GetErrorCode(status) == ErrorCode::kNoSpace ? MakeError(ErrorCode::kIo, status.message()) : status;
+}
+
+arrow::Status PointCurrentTo(io::Env* env, const std::string& folder, const std::string& text) {
+  const std::string draft = io::JoinPath(folder, "CURRENT.tmp");
+  ARROW_ASSIGN_OR_RAISE(auto file, env->Open(draft, io::OpenMode::kCreate));
+  ARROW_RETURN_NOT_OK(file->Truncate(0));
+  ARROW_RETURN_NOT_OK(file->WriteAt(0, text));
+  ARROW_RETURN_NOT_OK(file->Sync());
+  ARROW_RETURN_NOT_OK(file->Close());
+  ARROW_RETURN_NOT_OK(NowUnknown(env->Rename(draft, io::JoinPath(folder, "CURRENT"))));
+  return NowUnknown(env->SyncDir(folder));
+}
+
 }  // namespace
 
 std::string ManifestFileName(uint32_t number) {
@@ -105,6 +121,7 @@ arrow::Result<std::unique_ptr<Manifest>> Manifest::Open(io::Env* env, std::strin
     return MakeError(ErrorCode::kDamaged, path + ": is missing, though CURRENT names it; restore it from a backup");
   }
   if (edits == 0) return MakeError(ErrorCode::kDamaged, path + ": holds no state; restore it from a backup");
+  manifest->durable_ = end->kind == LogEnd::Kind::kClosed;
   return manifest;
 }
 
@@ -122,11 +139,12 @@ arrow::Status Manifest::Rotate(ManifestState next) {
   ARROW_RETURN_NOT_OK(writer->AppendGroup({&record, 1}));
   ARROW_RETURN_NOT_OK(writer->Sync());
   ARROW_RETURN_NOT_OK(env_->SyncDir(folder_));
-  ARROW_RETURN_NOT_OK(io::WriteFileAtomically(env_, io::JoinPath(folder_, "CURRENT"), CurrentText(number, database_)));
+  ARROW_RETURN_NOT_OK(PointCurrentTo(env_, folder_, CurrentText(number, database_)));
   const std::string old = io::JoinPath(folder_, file_name());
   if (number_ > 0) (void)env_->RemoveFile(old);  // no longer named; opening removes what stays
   number_ = number;
   full_size_ = edit.size();
+  durable_ = true;
   writer_ = std::move(writer);
   state_ = std::move(next);
   return arrow::Status::OK();
@@ -138,8 +156,8 @@ arrow::Status Manifest::Apply(ManifestState next) {
   ARROW_ASSIGN_OR_RAISE(const std::string edit, EncodeManifestEdit(state_, next));
   ARROW_RETURN_NOT_OK(writer_->Reserve(edit.size()));
   const LogRecord record{kEditRecord, edit};
-  ARROW_RETURN_NOT_OK(writer_->AppendGroup({&record, 1}));
-  ARROW_RETURN_NOT_OK(writer_->Sync());
+  ARROW_RETURN_NOT_OK(NowUnknown(writer_->AppendGroup({&record, 1})));
+  ARROW_RETURN_NOT_OK(NowUnknown(writer_->Sync()));
   state_ = std::move(next);
   return arrow::Status::OK();
 }

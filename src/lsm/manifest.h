@@ -65,8 +65,12 @@ class Manifest {
 
   const ManifestState& state() const { return state_; }
   DatabaseId database() const { return database_; }
+  // False when it was opened and had not been closed: what was read may not be durable then (a sync may have failed), until
+  // Apply begins a new file.
+  bool durable() const { return durable_; }
   // Makes `next` the durable state: appends the difference, or begins a new file when the log has grown long.
-  // kNoSpace without any effect when there is no room; after any other failure the manifest is dead.
+  // kNoSpace without any effect when there is no room; after any other failure the manifest is dead, and which of the two
+  // states is found when it is opened is open.
   arrow::Status Apply(ManifestState next);
   arrow::Status Close();
   std::string file_name() const;
@@ -81,6 +85,7 @@ class Manifest {
   const DatabaseId database_;
   uint32_t number_;
   uint64_t full_size_ = 0;  // bytes of the file's first edit
+  bool durable_ = true;
   ManifestState state_;
   std::unique_ptr<RecordLogWriter> writer_;
 };

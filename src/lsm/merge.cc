@@ -123,11 +123,8 @@ arrow::Status EngineImpl::InstallMerge(MergeJob* job) {
   table->second = std::move(next);
   ManifestState state = Describe(tables, manifest_->state().log_number);
   for (const auto& [segment, pack] : packed.packs) state.packs[segment] = pack;
-  ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state)));
-  if (job->output) {
-    job->output->MarkObsolete(false);
-    job->output->SetPacked(job->output->deaths().last_death());
-  }
+  ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state), {job->output}));
+  if (job->output) job->output->SetPacked(job->output->deaths().last_death());
   for (size_t i = 0; i < job->inputs.size(); ++i) {
     job->inputs[i]->MarkObsolete();
     job->inputs[i]->SetRelocation(

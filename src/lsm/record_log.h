@@ -113,6 +113,8 @@ struct LogEnd {
                             // the closing record's)
   uint64_t torn_bytes = 0;  // size of the sectors behind `offset` that are not all zeros, which are
                             // dropped (kTorn)
+  uint64_t durable_offset = kSectorSize;  // what stands below was durable when the last whole group
+                                          // was written
 };
 
 // Reads the whole log, calling `visit` for each record in order (not for the closing one); `body`
@@ -126,9 +128,10 @@ arrow::Result<LogEnd> ReadRecordLog(io::Env* env, const std::string& path, LogKi
                                     bool verify_checksums = true);
 
 // Makes a torn or open end permanent: cuts the file at end.offset, appends a closing record, syncs.
-// After this the log reads as kClosed with the same records. `end` and `records_kept` (how many
-// were visited) are what ReadRecordLog gave. A crash in between leaves a log that can be sealed
-// again. Does nothing for a closed end.
+// After this the log reads as kClosed with the same records, all of them durable: what may have been
+// read from the system's cache only, after a sync that failed, is written again (of a closed log,
+// too). `end` and `records_kept` (how many were visited) are what ReadRecordLog gave. A crash in
+// between leaves a log that can be sealed again.
 arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
                             DatabaseId database, uint32_t log_number, const LogEnd& end,
                             uint64_t records_kept);

@@ -52,6 +52,8 @@ class RecordLogReader {
   State state_ = State::kLog;
   uint64_t group_begin_ = 1;    // sector where the group begins that is being read
   uint64_t group_sectors_ = 0;  // of it, so far
+  uint64_t group_durable_below_ = 1;  // what its sectors say
+  uint64_t durable_below_ = 1;        // what the last whole group's say
   std::string group_;           // their payloads
   uint64_t next_record_ = 0;
   uint64_t first_missing_ = 0;  // sector; of the tail
@@ -94,6 +96,7 @@ arrow::Status RecordLogReader::LogSector(const char* sector, const SectorHeader&
     return Damaged(offset + kSectorHeaderSize + header.used, "the padding is not zero");
   }
   group_.append(payload, header.used);
+  group_durable_below_ = header.durable_below;
   ++group_sectors_;
   return ends_group ? Group() : arrow::Status::OK();
 }
@@ -157,6 +160,7 @@ arrow::Status RecordLogReader::Group() {
       state_ = State::kClosed;
     }
   }
+  durable_below_ = group_durable_below_;
   group_begin_ += group_sectors_;
   group_sectors_ = 0;
   group_.clear();
@@ -184,6 +188,7 @@ arrow::Result<LogEnd> RecordLogReader::Read(const io::File& file) {
   if (state_ == State::kLog && group_sectors_ > 0) BeginTail(group_begin_ + group_sectors_);
   LogEnd end;
   end.offset = group_begin_ * kSectorSize;
+  end.durable_offset = durable_below_ * kSectorSize;
   if (state_ == State::kClosed) {
     end.kind = LogEnd::Kind::kClosed;
   } else if (torn_bytes_ > 0) {

@@ -187,6 +187,19 @@ arrow::Status MakeLogFile(io::Env* env, const std::string& path, const LogIdenti
   return file->Close();
 }
 
+// Writes the bytes of [begin, end) once more, so that the next sync covers them.
+arrow::Status WriteAgain(io::File* file, uint64_t begin, uint64_t end) {
+  std::string chunk;
+  for (uint64_t at = begin; at < end; at += chunk.size()) {
+    chunk.resize(std::min(kLogZeroChunk, end - at));
+    ARROW_ASSIGN_OR_RAISE(const size_t got, file->ReadAt(at, chunk.size(), chunk.data()));
+    chunk.resize(got);
+    if (got == 0) break;
+    RETURN_NOT_OK(file->WriteAt(at, chunk));
+  }
+  return arrow::Status::OK();
+}
+
 }  // namespace
 
 arrow::Result<std::unique_ptr<RecordLogWriter>> RecordLogWriter::Create(
@@ -209,7 +222,6 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> RecordLogWriter::Create(
 arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
                             DatabaseId database, uint32_t log_number, const LogEnd& end,
                             uint64_t records_kept) {
-  if (end.kind == LogEnd::Kind::kClosed) return arrow::Status::OK();
   const LogIdentity identity{kind, database, log_number};
   ARROW_ASSIGN_OR_RAISE(auto file, env->Open(path, io::OpenMode::kReadWrite));
   ARROW_ASSIGN_OR_RAISE(uint64_t size, file->Size());
@@ -219,6 +231,11 @@ arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
   if (end.offset < kSectorSize || end.offset % kSectorSize != 0 || end.offset > size) {
     return MakeError(ErrorCode::kInvalidArgument,
                      path + ": the log cannot be sealed at offset " + std::to_string(end.offset));
+  }
+  RETURN_NOT_OK(WriteAgain(file.get(), end.durable_offset, end.offset));
+  if (end.kind == LogEnd::Kind::kClosed) {
+    RETURN_NOT_OK(file->Sync());
+    return file->Close();
   }
   RETURN_NOT_OK(file->Truncate(end.offset));
   // First the cut: a closing record must never be durable in front of what was cut off.

@@ -283,10 +283,6 @@ arrow::Status EngineImpl::ReplaySegments(const CommitRecord& record, TableMap* t
 
 arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta, uint64_t* records) {
   const std::string path = WalPath(number);
-  // A log that was being created when the power went: nothing was ever acknowledged in it.
-  ARROW_ASSIGN_OR_RAISE(auto bytes, env_->Map(path));
-  const auto* data = bytes->data();
-  if (std::all_of(data, data + bytes->size(), [](uint8_t byte) { return byte == 0; })) return LogEnd{};
   auto visit = [&](const LogRecord& record) -> arrow::Status {
     if (record.type != kCommitRecord) return Damaged("the log holds a record of unknown type");
     ARROW_RETURN_NOT_OK(Replay(record.body, tables, meta));
@@ -298,7 +294,14 @@ arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, M
   if (!end.ok() && IsDamaged(end.status()) && end.status().message().find(path) == std::string::npos) {
     return MakeError(ErrorCode::kDamaged, path + ": " + end.status().message());
   }
-  if (end.ok()) recovery_.log_bytes += end->offset;
+  if (!end.ok()) return end;
+  recovery_.log_bytes += end->offset;
+  if (end->kind == LogEnd::Kind::kTorn) {
+    recovery_.torn_tail = true;
+    recovery_.torn_file = path;
+    recovery_.torn_offset = end->offset;
+    recovery_.torn_bytes = end->torn_bytes;
+  }
   return end;
 }
 
@@ -327,20 +330,22 @@ arrow::Status EngineImpl::ReplayLogs() {
   TableMap tables = *CurrentTables();
   auto meta = std::make_shared<MetaMap>(*CurrentMeta().entries);
   std::optional<uint32_t> open;  // a log without a closing record: nothing may follow it
-  LogEnd open_end;
-  uint64_t open_records = 0;
+  uint32_t last = first;  // the last one with records
+  LogEnd last_end;
+  uint64_t last_records = 0;
   for (uint32_t number : numbers) {
     uint64_t records = 0;
     ARROW_ASSIGN_OR_RAISE(const LogEnd end, ReplayLog(number, &tables, meta.get(), &records));
     if (open && records > 0) return Damaged(WalPath(*open) + ": ends too early, commits after it exist");
-    if (open || end.kind == LogEnd::Kind::kClosed) continue;
-    open = number;
-    open_end = end;
-    open_records = records;
+    if (!open && end.kind != LogEnd::Kind::kClosed) open = number;
+    if (number != first && records == 0) continue;
+    last = number;
+    last_end = end;
+    last_records = records;
   }
   log_number_ = first + static_cast<uint32_t>(numbers.size()) - 1;
   oldest_log_ = first;
-  if (open) ARROW_RETURN_NOT_OK(CutLog(*open, open_end, open_records));
+  if (!options_.read_only) ARROW_RETURN_NOT_OK(EndLogs(last, last_end, last_records));
   last_commit_ = std::max(recovery_.last_commit, manifest_->state().commit);
   recovery_.last_commit = last_commit_;
   Publish(std::make_shared<const TableMap>(std::move(tables)));
@@ -350,24 +355,11 @@ arrow::Status EngineImpl::ReplayLogs() {
   return arrow::Status::OK();
 }
 
-arrow::Status EngineImpl::CutLog(uint32_t number, const LogEnd& end, uint64_t records) {
-  if (end.kind == LogEnd::Kind::kTorn) {
-    recovery_.torn_tail = true;
-    recovery_.torn_file = WalPath(number);
-    recovery_.torn_offset = end.offset;
-    recovery_.torn_bytes = end.torn_bytes;
-  }
-  if (options_.read_only) return arrow::Status::OK();
-  // Logs behind it are empty; they go first, so that the one that is sealed is the last whatever happens now.
-  for (; log_number_ > number; --log_number_) ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(log_number_)));
+arrow::Status EngineImpl::EndLogs(uint32_t last, const LogEnd& end, uint64_t records) {
+  // Those behind it are empty; they go first, so that the one that is sealed is the last whatever happens now.
+  for (; log_number_ > last; --log_number_) ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(log_number_)));
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
-  if (end.offset > 0) {
-    return SealRecordLog(env_, WalPath(number), LogKind::kWriteAhead, database_, number, end, records);
-  }
-  // Never used: made anew under its own number.
-  ARROW_RETURN_NOT_OK(CreateWal(number, 0).status());
-  --log_number_;
-  return arrow::Status::OK();
+  return SealRecordLog(env_, WalPath(last), LogKind::kWriteAhead, database_, last, end, records);
 }
 
 arrow::Status EngineImpl::StartLog() {
@@ -422,7 +414,10 @@ arrow::Status EngineImpl::RemoveOrphans() {
   ARROW_RETURN_NOT_OK(sweep(PathOf("hot"), ""));
   ARROW_ASSIGN_OR_RAISE(const auto tables, env_->List(PathOf("hot")));
   for (const io::DirEntry& entry : tables) {
-    if (entry.kind == io::EntryKind::kDirectory) ARROW_RETURN_NOT_OK(sweep(PathOf("hot/" + entry.name), ""));
+    if (entry.kind != io::EntryKind::kDirectory) continue;
+    ARROW_RETURN_NOT_OK(sweep(PathOf("hot/" + entry.name), ""));
+    // Empty folders go, too: those whose name may never have become durable are made anew when they are needed.
+    (void)env_->RemoveDir(PathOf("hot/" + entry.name));
   }
   return arrow::Status::OK();
 }
@@ -452,6 +447,8 @@ arrow::Status EngineImpl::Recover() {
   ARROW_RETURN_NOT_OK(LoadManifest());
   ARROW_RETURN_NOT_OK(CheckFiles());
   ARROW_RETURN_NOT_OK(LoadPacks());
+  // What was read of a manifest that was not closed may not be durable. It must be before anything relies on it.
+  if (!options_.read_only && !manifest_->durable()) ARROW_RETURN_NOT_OK(ApplyManifest(manifest_->state()));
   ARROW_RETURN_NOT_OK(ReplayLogs());
   ARROW_RETURN_NOT_OK(CheckFiles());  // and of the segments that the log names
   if (options_.read_only) {

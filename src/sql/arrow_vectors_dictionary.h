@@ -34,28 +34,39 @@ class StringDictionary {
  private:
   // A value may be coded while the dictionary is smaller than this. DuckDB ignores dictionaries above 20,000.
   static constexpr uint32_t kMaxSize = 8192;
-  static constexpr size_t kSlots = 4 * kMaxSize;
   // After so many rows there must be at least kRowsPerValue of them for each value.
   static constexpr int64_t kRowsToJudge = 4 * kMaxSize;
   static constexpr int64_t kRowsPerValue = 4;
+  // Slots looked at for each row, on average, above which the hash is thought bad: it does not see every byte.
+  static constexpr int64_t kMaxProbes = 4;
 
   struct View {
     uint64_t size_prefix;  // size in the lower half, then the first four bytes
-    uint64_t rest;         // the next eight bytes, or buffer and offset
+    uint64_t rest;         // the next eight bytes, or buffer and offset; in the dictionary: or a pointer
+    uint32_t size() const { return static_cast<uint32_t>(size_prefix); }
   };
-  class Source;
+  // A row on its way to a code.
+  struct Row {
+    const View* view;
+    const char* bytes;
+    uint64_t hash;
+  };
 
-  duckdb::sel_t CodeOf(const View& view, const Source& source);
+  duckdb::sel_t CodeOf(const Row& row);
   duckdb::sel_t CodeOfNull();
-  duckdb::sel_t Add(const View& view, const char* bytes);
+  duckdb::sel_t Add(const Row& row);
+  void GrowSlots();
+  View* values() { return duckdb::FlatVector::GetDataUnsafe<View>(strings_); }
 
   const duckdb::LogicalType type_;
   bool useful_ = true;
   int64_t rows_ = 0;
+  int64_t probes_ = 0;
   uint32_t size_ = 0;
   int64_t null_code_ = -1;
   duckdb::Vector strings_;        // room for kMaxSize; never moves
-  std::vector<uint32_t> slots_;   // upper half: upper bits of the hash; lower half: code + 1, or 0
+  std::vector<uint64_t> hashes_;  // of strings_
+  std::vector<uint32_t> slots_;   // a power of two; upper half: upper bits of the hash; lower half: code + 1, or 0
   duckdb::buffer_ptr<duckdb::VectorChildBuffer> current_;  // strings_ as a dictionary of current size, with its id
 };
 

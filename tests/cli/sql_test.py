@@ -295,3 +295,16 @@ def test_nothing_is_left_running(binary: str, tmp_path: Path) -> None:
     subprocess.run([binary, "sql", "-c", "SELECT 1"], env=environment, capture_output=True, check=True)
     assert time.monotonic() - start < 20
     assert list(tmp_path.iterdir()) == []
+
+
+def test_long_lines_take_linear_time(pyralog: Run) -> None:
+    text = "x" * (32 << 20)
+    start = time.monotonic()
+    done = pyralog("sql", stdin=f"SELECT length('{text}') AS n; " + "SELECT 1;" * 100)
+    assert done.stdout.startswith(f"n\n{32 << 20}\n1\n1\n")
+    assert time.monotonic() - start < 30
+
+
+def test_dot_commands_stand_between_statements(pyralog: Run) -> None:
+    done = pyralog("sql", "-c", ".mode jsonl\nSELECT '\n.mode csv\n' AS x;\n.mode csv\nSELECT 1 AS a")
+    assert done.stdout == '{"x":"\\n.mode csv\\n"}\na\n1\n'

@@ -192,7 +192,7 @@ class ParquetRelation : public Relation {
     std::vector<int> all;
     for (int g = 0; g < footer_->num_row_groups(); ++g) all.push_back(g);
     if (filter == arrow::compute::literal(true)) return all;
-    const auto bound = filter.Bind(*schema_);
+    const auto bound = BindFilter(filter, *schema_);
     if (!bound.ok())
       return all;  // names a column that is not the file's own, or compares what cannot be
     auto format = std::make_shared<arrow::dataset::ParquetFileFormat>();
