@@ -166,7 +166,7 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
 
 arrow::Status EngineImpl::FlushOnce() {
   FlushJob job;
-  auto run = [&]() -> arrow::Status {
+  auto run = [&]() REQUIRES(flush_mutex_) -> arrow::Status {
     if (options_.durability == Durability::kOff) {
       // Without a log nothing tells what came during a flush, so nothing may come.
       MutexLock lock(commit_mutex_);

@@ -139,7 +139,7 @@ arrow::Status EngineImpl::MergeOnce(bool* did) {
   MergeJob job;
   *did = WriteState().ok() && PickMerge(&job);
   if (!*did) return arrow::Status::OK();
-  auto run = [&]() -> arrow::Status {
+  auto run = [&]() REQUIRES(flush_mutex_) -> arrow::Status {
     if (options_.durability == Durability::kOff) {
       // Nothing completes what the manifest tells, so it may tell of a merge only when all else is flushed.
       ARROW_RETURN_NOT_OK(FlushOnce());

@@ -283,7 +283,7 @@ arrow::Status EngineImpl::ReplaySegments(const CommitRecord& record, TableMap* t
 
 arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta, uint64_t* records) {
   const std::string path = WalPath(number);
-  auto visit = [&](const LogRecord& record) -> arrow::Status {
+  auto visit = [&](const LogRecord& record) REQUIRES(commit_mutex_) -> arrow::Status {
     if (record.type != kCommitRecord) return Damaged("the log holds a record of unknown type");
     ARROW_RETURN_NOT_OK(Replay(record.body, tables, meta));
     ++*records;

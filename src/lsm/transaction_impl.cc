@@ -419,7 +419,7 @@ arrow::Result<CommitNumber> TransactionImpl::Commit() {
     End();
     return CommitNumber{};
   }
-  auto commit = [this]() -> arrow::Result<CommitNumber> {
+  auto commit = [this]() REQUIRES(mutex_) -> arrow::Result<CommitNumber> {
     ARROW_ASSIGN_OR_RAISE(PreparedCommit prepared, Prepare());
     if (prepared.meta.empty() && prepared.table_changes.empty() && prepared.tables.empty()) return CommitNumber{};
     return engine_->Commit(std::move(prepared));
