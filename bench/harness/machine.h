@@ -26,8 +26,7 @@ inline double Now() {  // seconds
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// ---- Cores
-// ---------------------------------------------------------------------------------------
+// ---- Cores -------------------------------------------------------------------------------------
 
 inline std::vector<int> AllowedCores() {
   cpu_set_t set;
@@ -54,8 +53,35 @@ inline arrow::Result<std::vector<int>> PinToCores(size_t count) {
   return cores;
 }
 
-// ---- Noise
-// ---------------------------------------------------------------------------------------
+// ---- Processor time ----------------------------------------------------------------------------
+
+// Seconds of a core that this process has used.
+inline double OwnCpuSeconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+// The same of another process, in steps of a clock tick; 0 when there is none.
+inline double CpuSecondsOf(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  std::getline(file, text);
+  const size_t at = text.rfind(") ");  // the name in parentheses may hold spaces
+  if (at == std::string::npos) return 0;
+  std::istringstream words(text.substr(at + 2));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) words >> skipped;
+  double user = 0;
+  double system = 0;
+  words >> user >> system;
+  return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+inline double CpuSeconds(int pid) { return pid == 0 ? OwnCpuSeconds() : CpuSecondsOf(pid); }
+
+// ---- Noise -------------------------------------------------------------------------------------
 
 // The number that follows `name` in a file of /proc, or -1.
 inline double ReadProcNumber(const std::string& path, const std::string& name) {
@@ -99,8 +125,6 @@ class ForeignLoadMeter {
   }
 
  private:
-  static double TickSeconds() { return 1.0 / static_cast<double>(::sysconf(_SC_CLK_TCK)); }
-
   // Seconds in which the cores were neither idle nor waiting for a disk.
   double Busy() const {
     double ticks = 0;
@@ -119,31 +143,13 @@ class ForeignLoadMeter {
         if (i != 3 && i != 4) ticks += field;
       }
     }
-    return ticks * TickSeconds();
+    return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
   }
 
   double Own() const {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    double seconds = static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                     static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-    for (const int child : children_) seconds += ChildSeconds(child);
+    double seconds = OwnCpuSeconds();
+    for (const int child : children_) seconds += CpuSecondsOf(child);
     return seconds;
-  }
-
-  static double ChildSeconds(int pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string text;
-    std::getline(file, text);
-    const size_t at = text.rfind(") ");  // the name in parentheses may hold spaces
-    if (at == std::string::npos) return 0;
-    std::istringstream words(text.substr(at + 2));
-    std::string skipped;
-    for (int i = 0; i < 11; ++i) words >> skipped;
-    double user = 0;
-    double system = 0;
-    words >> user >> system;
-    return (user + system) * TickSeconds();
   }
 
   std::vector<int> cores_;
@@ -156,22 +162,15 @@ class ForeignLoadMeter {
 // Waits until this process has used less than 2 % of a core for `quiet` seconds (background work
 // of an engine has ended), at most `limit` seconds.
 inline void WaitUntilIdle(double quiet = 0.5, double limit = 120) {
-  const auto cpu = [] {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  };
   const double end = Now() + limit;
   while (Now() < end) {
-    const double before = cpu();
+    const double before = OwnCpuSeconds();
     std::this_thread::sleep_for(std::chrono::duration<double>(quiet));
-    if (cpu() - before < 0.02 * quiet) return;
+    if (OwnCpuSeconds() - before < 0.02 * quiet) return;
   }
 }
 
-// ---- Memory
-// --------------------------------------------------------------------------------------
+// ---- Memory ------------------------------------------------------------------------------------
 
 // Of this process (pid 0) or a child, in bytes; -1 when it is not known.
 inline double ResidentBytes(int pid) {
@@ -192,8 +191,7 @@ inline void ResetPeakResidentBytes(int pid) {
   std::ofstream("/proc/" + who + "/clear_refs") << "5";
 }
 
-// ---- Limits
-// --------------------------------------------------------------------------------------
+// ---- Limits ------------------------------------------------------------------------------------
 
 // Bytes a second that `threads` threads read from memory together: best of five.
 inline double MeasureBandwidth(size_t threads) {

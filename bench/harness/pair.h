@@ -61,8 +61,9 @@ struct Pair {
 // What one side needed. Memory is the peak above what was resident when a run began.
 struct SideResult {
   std::string name;
-  double seconds = 0;  // median of the runs
-  double rate = 0;     // median of operations / second
+  double seconds = 0;      // median of the runs
+  double rate = 0;         // median of operations / second
+  double cpu_seconds = 0;  // median of what the process used in a run, checking its answer included
   double peak_bytes = 0;
   double resident_bytes = 0;         // with that peak
   std::vector<double> latencies_us;  // of all runs, sorted
@@ -101,9 +102,11 @@ class SideRunner {
   arrow::Result<Sample> Run(bool keep) {
     ResetPeakResidentBytes(side_.pid);
     const double before = ResidentBytes(side_.pid);
+    const double cpu_before = CpuSeconds(side_.pid);
     auto ran = side_.run();
     if (!ran.ok()) return ran.status().WithMessage(side_.name, ": ", ran.status().message());
     if (!keep) return ran;
+    cpu_seconds_.push_back(CpuSeconds(side_.pid) - cpu_before);
     const double peak = PeakResidentBytes(side_.pid);
     result_.peak_bytes = std::max(result_.peak_bytes, peak - before);
     result_.resident_bytes = std::max(result_.resident_bytes, peak);
@@ -117,6 +120,7 @@ class SideRunner {
   SideResult Finish() {
     result_.seconds = Median(seconds_);
     result_.rate = Median(rates_);
+    result_.cpu_seconds = Median(cpu_seconds_);
     std::sort(result_.latencies_us.begin(), result_.latencies_us.end());
     return std::move(result_);
   }
@@ -126,6 +130,7 @@ class SideRunner {
   SideResult result_;
   std::vector<double> seconds_;
   std::vector<double> rates_;
+  std::vector<double> cpu_seconds_;
 };
 
 inline double PairValue(Measure measure, const Sample& ours, const Sample* theirs) {

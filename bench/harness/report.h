@@ -40,7 +40,8 @@ inline void PrintSide(const SideResult& side, const PairResult& result) {
             Format("%.0f", Percentile(all, 99)) + ", p99.9 " +
             Format("%.0f", Percentile(all, 99.9)) + " us";
   }
-  line += "; memory +" + Format("%.1f", side.peak_bytes / (1 << 20)) + " of " +
+  line += "; cpu " + FormatSeconds(side.cpu_seconds) + " a run; memory +" +
+          Format("%.1f", side.peak_bytes / (1 << 20)) + " of " +
           Format("%.0f MiB", side.resident_bytes / (1 << 20));
   if (result.floor.seconds > 0 && result.measure != Measure::kSeconds) {
     line += "; " + Format("%.1f", side.seconds / result.floor.seconds) + " x the floor";
@@ -73,6 +74,7 @@ inline nlohmann::json ToJson(const SideResult& side) {
   nlohmann::json json = {{"name", side.name},
                          {"seconds", side.seconds},
                          {"rate", side.rate},
+                         {"cpu_seconds", side.cpu_seconds},
                          {"peak_bytes", side.peak_bytes},
                          {"resident_bytes", side.resident_bytes}};
   if (!side.latencies_us.empty()) {

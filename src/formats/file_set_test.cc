@@ -78,9 +78,8 @@ TEST_F(FileSetTest, TheFileIsAColumnWhenAsked) {
 
 TEST_F(FileSetTest, SchemasMustAgree) {
   const std::string first = Write("a.arrow", 0, 1);
-  const auto other = arrow::RecordBatch::Make(
-      arrow::schema({arrow::field("id", arrow::int32())}), 1,
-      {Values(arrow::int32(), "[1]")});
+  const auto other = arrow::RecordBatch::Make(arrow::schema({arrow::field("id", arrow::int32())}),
+                                              1, {Values(arrow::int32(), "[1]")});
   ASSERT_OK_AND_ASSIGN(const auto bytes, WriteToString(*FindFormat("arrow_ipc"), {other}));
   ASSERT_OK(io::WriteWholeFile(io::PosixEnv(), dir_ / "b.arrow", bytes));
   ExpectError(Read({first, dir_ / "b.arrow"}), ErrorCode::kInvalidArgument, "b.arrow: column 'id'");

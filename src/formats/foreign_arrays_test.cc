@@ -33,21 +33,19 @@ TEST(ForeignArrays, ChecksOffsetsAndText) {
 TEST(ForeignArrays, ChecksDictionaryIndices) {
   const auto type = arrow::dictionary(arrow::int8(), arrow::utf8());
   const auto values = Values(arrow::utf8(), R"(["a"])");
-  const auto bad = std::make_shared<arrow::DictionaryArray>(
-      type, Values(arrow::int8(), "[0, 1]"), values);
+  const auto bad =
+      std::make_shared<arrow::DictionaryArray>(type, Values(arrow::int8(), "[0, 1]"), values);
   ExpectError(Check(bad), ErrorCode::kDamaged);
 }
 
 TEST(ForeignArrays, LetsValuesBreakTheRulesOfTheirType) {
-  EXPECT_FALSE(Values(arrow::int64(), "[5]")->View(arrow::date64()).ValueOrDie()
-                   ->ValidateFull().ok());
+  EXPECT_FALSE(
+      Values(arrow::int64(), "[5]")->View(arrow::date64()).ValueOrDie()->ValidateFull().ok());
   const auto half_day = Values(arrow::int64(), "[5]")->View(arrow::date64());
   EXPECT_OK(Check(*half_day));
-  const auto list = arrow::ListArray::FromArrays(*Values(arrow::int32(), "[0, 1]"),
-                                                 **half_day);
+  const auto list = arrow::ListArray::FromArrays(*Values(arrow::int32(), "[0, 1]"), **half_day);
   EXPECT_OK(Check(*list));
-  const auto late = Values(arrow::int32(), "[86400]")
-                        ->View(arrow::time32(arrow::TimeUnit::SECOND));
+  const auto late = Values(arrow::int32(), "[86400]")->View(arrow::time32(arrow::TimeUnit::SECOND));
   EXPECT_OK(Check(*late));
 }
 
@@ -62,8 +60,7 @@ TEST(ForeignArrays, CountsNullsItself) {
 
 TEST(ForeignArrays, ChecksLengths) {
   const auto schema = arrow::schema({arrow::field("c", arrow::int32())});
-  const auto batch =
-      arrow::RecordBatch::Make(schema, 3, {Values(arrow::int32(), "[1, 2]")});
+  const auto batch = arrow::RecordBatch::Make(schema, 3, {Values(arrow::int32(), "[1, 2]")});
   ExpectError(ValidateForeign(*batch), ErrorCode::kDamaged, "2 rows");
 }
 

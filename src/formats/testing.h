@@ -81,12 +81,12 @@ inline std::shared_ptr<arrow::RecordBatch> SomeRows(int64_t first, int64_t count
     EXPECT_TRUE((i % 3 == 0 ? names.AppendNull() : names.Append("n" + std::to_string(i))).ok());
     EXPECT_TRUE(scores.Append(static_cast<double>(i) / 4).ok());
   }
-  const auto schema = arrow::schema({arrow::field("id", arrow::int64()),
-                                     arrow::field("name", arrow::utf8()),
-                                     arrow::field("score", arrow::float64())});
-  return arrow::RecordBatch::Make(schema, count,
-                                  {ids.Finish().ValueOrDie(), names.Finish().ValueOrDie(),
-                                   scores.Finish().ValueOrDie()});
+  const auto schema =
+      arrow::schema({arrow::field("id", arrow::int64()), arrow::field("name", arrow::utf8()),
+                     arrow::field("score", arrow::float64())});
+  return arrow::RecordBatch::Make(
+      schema, count,
+      {ids.Finish().ValueOrDie(), names.Finish().ValueOrDie(), scores.Finish().ValueOrDie()});
 }
 
 }  // namespace pyralog::formats

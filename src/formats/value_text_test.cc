@@ -98,8 +98,7 @@ TEST(ValueText, NestedValuesAreJson) {
   const auto item = arrow::struct_(
       {arrow::field("a", arrow::int32()), arrow::field("b \"", arrow::list(arrow::utf8()))});
   const std::string data = R"([{"a": 1, "b \"": ["x", null]}, null, {"a": null, "b \"": null}])";
-  EXPECT_EQ(Json(item, data),
-            R"({"a":1,"b \"":["x",null]}|null|{"a":null,"b \"":null})");
+  EXPECT_EQ(Json(item, data), R"({"a":1,"b \"":["x",null]}|null|{"a":null,"b \"":null})");
   EXPECT_EQ(Plain(item, data), R"({"a":1,"b \"":["x",null]}||{"a":null,"b \"":null})");
   EXPECT_EQ(Json(arrow::map(arrow::int32(), arrow::date32()), "[[[1, 0]], []]"),
             R"({"1":"1970-01-01"}|{})");
@@ -108,9 +107,8 @@ TEST(ValueText, NestedValuesAreJson) {
 }
 
 TEST(ValueText, SlicesAreTheirRows) {
-  const auto array = Values(
-      arrow::struct_({arrow::field("l", arrow::list(arrow::int8()))}),
-      R"([{"l": [1]}, {"l": [2, 3]}, {"l": []}])");
+  const auto array = Values(arrow::struct_({arrow::field("l", arrow::list(arrow::int8()))}),
+                            R"([{"l": [1]}, {"l": [2, 3]}, {"l": []}])");
   EXPECT_EQ(TextOf(*array->Slice(1), TextStyle::kJson), R"({"l":[2,3]}|{"l":[]})");
 }
 
@@ -121,17 +119,15 @@ TEST(ValueText, EncodingsDoNotShow) {
                                          Values(arrow::utf8(), R"(["a", "b"])"))
           .ValueOrDie();
   EXPECT_EQ(TextOf(*dictionary, TextStyle::kJson), R"("b"|"a"|null)");
-  ASSERT_OK_AND_ASSIGN(
-      const auto runs,
-      arrow::RunEndEncodedArray::Make(5, Values(arrow::int32(), "[2, 5]"),
-                                      Values(arrow::utf8(), R"(["a", "b"])")));
+  ASSERT_OK_AND_ASSIGN(const auto runs,
+                       arrow::RunEndEncodedArray::Make(5, Values(arrow::int32(), "[2, 5]"),
+                                                       Values(arrow::utf8(), R"(["a", "b"])")));
   EXPECT_EQ(TextOf(*runs, TextStyle::kPlain), "a|a|b|b|b");
   EXPECT_EQ(TextOf(*runs->Slice(1, 2), TextStyle::kPlain), "a|b");
 }
 
 TEST(ValueText, JsonAndUuidAreThemselves) {
-  const auto documents =
-      Values(arrow::utf8(), R"(["{\"a\": 1}", "no json", "1\n2"])");
+  const auto documents = Values(arrow::utf8(), R"(["{\"a\": 1}", "no json", "1\n2"])");
   const auto json =
       arrow::ExtensionType::WrapArray(arrow::extension::json(arrow::utf8()), documents);
   EXPECT_EQ(TextOf(*json, TextStyle::kJson), R"({"a": 1}|"no json"|"1\n2")");

@@ -110,12 +110,12 @@ arrow::Status CommitLog::Drain() {
   return WriteQueued(true);
 }
 
-arrow::Status CommitLog::CloseWriter() {
+arrow::Status CommitLog::CloseWriter(bool goes_on) {
   ARROW_RETURN_NOT_OK(Drain());
   MutexLock lock(mutex_);
   if (!writer_) return arrow::Status::OK();
   auto writer = std::move(writer_);
-  arrow::Status status = writer->CloseCleanly();
+  arrow::Status status = writer->CloseCleanly(goes_on);
   if (!status.ok() && dead_.ok()) {
     dead_ = MakeError(ErrorCode::kReadOnly, "the write-ahead log could not be closed (" + status.message() +
                                                 "); the database is read-only until it is opened again");

@@ -39,8 +39,8 @@ class CommitLog {
   arrow::Status WaitDurable(CommitNumber commit) EXCLUDES(mutex_);
   // Writes and syncs (whatever the setting) all that is queued.
   arrow::Status Drain() EXCLUDES(mutex_);
-  // Drain, then the closing record; the writer is gone.
-  arrow::Status CloseWriter() EXCLUDES(mutex_);
+  // Drain, then the closing record; the writer is gone. `goes_on`: the next log file exists.
+  arrow::Status CloseWriter(bool goes_on) EXCLUDES(mutex_);
 
   CommitNumber durable() const { return durable_.load(std::memory_order_acquire); }
   // OK, or why the log is dead.

@@ -59,6 +59,14 @@ arrow::Status EngineImpl::CheckFresh() {
 }
 
 arrow::Status EngineImpl::CreateFresh() {
+  ARROW_RETURN_NOT_OK(CheckFresh());
+  const arrow::Status made = MakeFresh();
+  // A name whose sync failed may never become durable, so the next attempt must find none.
+  if (!made.ok()) RemoveFresh();
+  return made;
+}
+
+arrow::Status EngineImpl::MakeFresh() {
   database_ = NewDatabaseId();
   for (const char* folder : {"wal", "hot", "tmp"}) ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, PathOf(folder)));
   ARROW_RETURN_NOT_OK(CreateWal(1, options_.wal_preallocate_bytes).status());
@@ -68,10 +76,15 @@ arrow::Status EngineImpl::CreateFresh() {
   return arrow::Status::OK();
 }
 
-void EngineImpl::RemoveFresh(bool folder_is_ours) {
-  // A name whose sync failed may never become durable, so the next attempt must find none. In this order, what stays when
-  // the power goes or a removal fails is still no database, or a whole one.
-  ARROW_WARN_NOT_OK(env_->RemoveFile(PathOf("CURRENT")), "");
+void EngineImpl::RemoveFresh() {
+  // CURRENT first: what is left when a removal fails is a whole database or none.
+  const std::string current = PathOf("CURRENT");
+  const auto named = env_->Exists(current);
+  if (!named.ok() || (*named && !env_->RemoveFile(current).ok())) return;
+  for (const std::string& file : {PathOf("CURRENT.tmp"), PathOf(ManifestFileName(1)), WalPath(1)}) {
+    (void)env_->RemoveFile(file);
+  }
+  for (const char* folder : {"wal", "hot", "tmp"}) (void)env_->RemoveDir(PathOf(folder));
 }
 
 }  // namespace pyralog::lsm

@@ -102,10 +102,8 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t n
   const uint64_t preallocate = std::clamp(expected, std::min(kSmallestLog, options_.wal_preallocate_bytes),
                                           options_.wal_preallocate_bytes);
   // A failed attempt may have left one that was never used.
-  ARROW_ASSIGN_OR_RAISE(const bool left_over, env_->Exists(WalPath(number)));
-  if (left_over) ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(number)));
   ARROW_ASSIGN_OR_RAISE(auto writer, RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_,
-                                                             number, preallocate));
+                                                             number, preallocate, /*replace=*/true));
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
   return writer;
 }
@@ -301,7 +299,7 @@ arrow::Status EngineImpl::Close() {
   MutexLock lock(commit_mutex_);
   closed_ = true;
   if (!options_.read_only && log_.state().ok()) {
-    status &= log_.CloseWriter();
+    status &= log_.CloseWriter(/*goes_on=*/false);
     status &= manifest_->Close();
     // A log without commits need not stay: who opens and only reads leaves no file behind.
     const bool empty = last_commit_ == recovery_.last_commit && log_number_ > manifest_->state().log_number;

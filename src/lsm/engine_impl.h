@@ -135,15 +135,27 @@ class EngineImpl final : public Engine {
   void WakeBackground();
 
   // ---- Recovery (recovery.cc) ----
+  // A new database, or nothing that was not there before. creation.cc
   arrow::Status CreateFresh() REQUIRES(commit_mutex_);
+  // Refuses a folder with foreign files, or with a database whose CURRENT is lost.
+  arrow::Status CheckFresh() REQUIRES(commit_mutex_);
+  arrow::Status MakeFresh() REQUIRES(commit_mutex_);
+  void RemoveFresh() REQUIRES(commit_mutex_);
   arrow::Status LoadManifest() REQUIRES(commit_mutex_);
   arrow::Status LoadPacks() REQUIRES(commit_mutex_);
   arrow::Status CheckFiles() REQUIRES(commit_mutex_);
-  arrow::Status ReplayLogs() REQUIRES(commit_mutex_);
+  struct ReplayedLog {
+    uint32_t number;
+    LogEnd end;
+    uint64_t records;
+  };
+  // All logs, in order; at least one.
+  arrow::Result<std::vector<ReplayedLog>> ReplayLogs() REQUIRES(commit_mutex_);
   arrow::Result<LogEnd> ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta, uint64_t* records)
       REQUIRES(commit_mutex_);
-  // Ends the last log with records for good, and removes the empty ones behind it.
-  arrow::Status EndLogs(uint32_t last, const LogEnd& end, uint64_t records) REQUIRES(commit_mutex_);
+  // Makes the log that takes new commits, and ends those before it for good.
+  arrow::Result<std::unique_ptr<RecordLogWriter>> NextLog(const std::vector<ReplayedLog>& logs)
+      REQUIRES(commit_mutex_);
   arrow::Status Replay(std::string_view body, TableMap* tables, MetaMap* meta) REQUIRES(commit_mutex_);
   arrow::Status ReplayRows(const LoggedRows& rows, CommitNumber commit, TableMap* tables) REQUIRES(commit_mutex_);
   arrow::Status ReplayDeletions(const LoggedDeletions& deletions, CommitNumber commit, const TableMap& tables)
@@ -151,7 +163,7 @@ class EngineImpl final : public Engine {
   // Whether the manifest tells of the segments that this commit spilled: all but those behind rows that were in memory.
   bool IsInManifest(CommitNumber commit, TableId table, const TableMap& tables) const REQUIRES(commit_mutex_);
   arrow::Status ReplaySegments(const CommitRecord& record, TableMap* tables) REQUIRES(commit_mutex_);
-  arrow::Status StartLog() REQUIRES(commit_mutex_);
+  arrow::Status StartLog(const std::vector<ReplayedLog>& logs) REQUIRES(commit_mutex_);
   arrow::Status RemoveOrphans() REQUIRES(commit_mutex_);
 
   std::string PathOf(std::string_view name) const { return io::JoinPath(path_, name); }

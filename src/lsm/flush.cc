@@ -39,7 +39,7 @@ bool EngineImpl::FlushDue() const {
 arrow::Status EngineImpl::Freeze(FlushJob* job) {
   // The next log file exists, durably, before the old one is closed.
   ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1, log_bytes_total_));
-  ARROW_RETURN_NOT_OK(log_.CloseWriter());
+  ARROW_RETURN_NOT_OK(log_.CloseWriter(/*goes_on=*/true));
   if (options_.durability != Durability::kOff) log_.SetWriter(std::move(writer));
   ++log_number_;
   log_bytes_total_ = 0;

@@ -19,8 +19,9 @@
 //    511  1  0xA5: the sector was written to its end
 //
 // The payloads of a group, in order, are one stream of whole records:
-//      0  4  body length n                4  4  record type (0 closing, with an empty body; others
-//                                               belong to the user of the log)
+//      0  4  body length n                4  4  record type (0 closing: its body is empty or, when
+//                                               another log goes on, that log's number, this one's
+//                                               + 1; others belong to the user of the log)
 //      8  n  body                       8+n  8  XXH3 of the body, seeded with the XXH3 of bytes
 //                                               0..7, seeded with the record's index in the log
 //
@@ -77,7 +78,7 @@ struct LogRecord {
 // other writes.
 class RecordLogWriter {
  public:
-  // Creates the file (kAlreadyExists if there is one), zero-fills its first `preallocate` bytes and
+  // Creates the file (kAlreadyExists if there is one, or `replace`: in its place), zero-fills its first `preallocate` bytes and
   // syncs it (not the folder: the caller does). Zero-filling goes on in steps of `preallocate` as
   // the log grows, and ends when the disk has no room for a step; 0 turns it off. The file is made
   // as `path`.tmp and renamed: under its name it always has its header. A `path`.tmp that a crash
@@ -85,7 +86,7 @@ class RecordLogWriter {
   static arrow::Result<std::unique_ptr<RecordLogWriter>> Create(io::Env* env, std::string path,
                                                                 LogKind kind, DatabaseId database,
                                                                 uint32_t log_number,
-                                                                uint64_t preallocate);
+                                                                uint64_t preallocate, bool replace = false);
   virtual ~RecordLogWriter() = default;
   // Appends one group with one write; nothing for no records. Not durable before Sync. A record of
   // type 0 or with a body of 4 GiB or more is refused (kInvalidArgument) and changes nothing. After
@@ -100,7 +101,8 @@ class RecordLogWriter {
   // record behind it.
   virtual uint64_t reserved() const = 0;
   // Appends the closing record, cuts the file to its content, syncs. Later calls fail (kReadOnly).
-  virtual arrow::Status CloseCleanly() = 0;
+  // `goes_on`: the next log exists already, and this one says so.
+  virtual arrow::Status CloseCleanly(bool goes_on = false) = 0;
   // Bytes from the start of the file to the end of the last group.
   virtual uint64_t size() const = 0;
 };
@@ -113,6 +115,7 @@ struct LogEnd {
                             // the closing record's)
   uint64_t torn_bytes = 0;  // size of the sectors behind `offset` that are not all zeros, which are
                             // dropped (kTorn)
+  bool goes_on = false;     // the closing record says that the log with the next number exists
   uint64_t durable_offset = kSectorSize;  // what stands below was durable when the last whole group
                                           // was written
 };
@@ -127,13 +130,13 @@ arrow::Result<LogEnd> ReadRecordLog(io::Env* env, const std::string& path, LogKi
                                     const std::function<arrow::Status(const LogRecord&)>& visit,
                                     bool verify_checksums = true);
 
-// Makes a torn or open end permanent: cuts the file at end.offset, appends a closing record, syncs.
-// After this the log reads as kClosed with the same records, all of them durable: what may have been
-// read from the system's cache only, after a sync that failed, is written again (of a closed log,
-// too). `end` and `records_kept` (how many were visited) are what ReadRecordLog gave. A crash in
+// Makes an end permanent: cuts the file behind its records and appends the closing record (of a
+// closed log writes that anew, with `goes_on` as in CloseCleanly), syncs. After this the log reads
+// as kClosed with the same records, all of them durable: what may have been read from the system's
+// cache only, after a sync that failed, is written again. `end` and `records_kept` (how many were visited) are what ReadRecordLog gave. A crash in
 // between leaves a log that can be sealed again.
 arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
                             DatabaseId database, uint32_t log_number, const LogEnd& end,
-                            uint64_t records_kept);
+                            uint64_t records_kept, bool goes_on = false);
 
 }  // namespace pyralog::lsm

@@ -38,6 +38,8 @@ class RecordLogReader {
   // Drops the sectors of the unfinished group; the tail begins.
   void BeginTail(uint64_t first_missing);
   arrow::Status Group();
+  // False when it cannot be this log's.
+  bool ReadClosing(std::string_view body);
   arrow::Status Damaged(uint64_t offset, const std::string& what) const {
     return MakeError(ErrorCode::kDamaged, path_ + ": the log is damaged at offset " +
                                               std::to_string(offset) + ": " + what);
@@ -56,6 +58,7 @@ class RecordLogReader {
   uint64_t durable_below_ = 1;        // what the last whole group's say
   std::string group_;           // their payloads
   uint64_t next_record_ = 0;
+  bool goes_on_ = false;        // says the closing record
   uint64_t first_missing_ = 0;  // sector; of the tail
   uint64_t torn_bytes_ = 0;
 };
@@ -132,6 +135,13 @@ arrow::Status RecordLogReader::Sector(const char* sector, uint64_t index, uint64
   }
 }
 
+bool RecordLogReader::ReadClosing(std::string_view body) {
+  state_ = State::kClosed;
+  goes_on_ = !body.empty();
+  return body.empty() || (body.size() == sizeof(uint32_t) &&
+                          LoadLittle<uint32_t>(body.data()) == identity_.log_number + 1);
+}
+
 // All of a group is there: visits its records.
 arrow::Status RecordLogReader::Group() {
   const std::string_view stream = group_;
@@ -154,10 +164,8 @@ arrow::Status RecordLogReader::Group() {
     ++next_record_;
     if (record.type != kClosingRecord) {
       RETURN_NOT_OK(visit_(record));
-    } else if (length != 0 || at != stream.size()) {
-      return Damaged(offset, "the closing record is not the end of its group");
-    } else {
-      state_ = State::kClosed;
+    } else if (at != stream.size() || !ReadClosing(record.body)) {
+      return Damaged(offset, "the closing record is not the end of its group, or not of this log");
     }
   }
   durable_below_ = group_durable_below_;
@@ -189,6 +197,7 @@ arrow::Result<LogEnd> RecordLogReader::Read(const io::File& file) {
   LogEnd end;
   end.offset = group_begin_ * kSectorSize;
   end.durable_offset = durable_below_ * kSectorSize;
+  end.goes_on = goes_on_;
   if (state_ == State::kClosed) {
     end.kind = LogEnd::Kind::kClosed;
   } else if (torn_bytes_ > 0) {

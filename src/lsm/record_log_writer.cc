@@ -22,6 +22,12 @@ arrow::Status FillWithZeros(io::File* file, uint64_t begin, uint64_t end) {
   return arrow::Status::OK();
 }
 
+std::string ClosingBody(uint32_t log_number, bool goes_on) {
+  std::string body;
+  if (goes_on) AppendLittle<uint32_t>(&body, log_number + 1);
+  return body;
+}
+
 uint64_t RoundUpToStep(uint64_t value, uint64_t step) { return (value + step - 1) / step * step; }
 
 class FileLogWriter : public RecordLogWriter {
@@ -39,7 +45,7 @@ class FileLogWriter : public RecordLogWriter {
   arrow::Status Sync() override;
   arrow::Status Reserve(uint64_t bytes) override;
   uint64_t reserved() const override;
-  arrow::Status CloseCleanly() override;
+  arrow::Status CloseCleanly(bool goes_on) override;
   uint64_t size() const override { return next_sector_ * kSectorSize; }
 
  private:
@@ -161,9 +167,10 @@ uint64_t FileLogWriter::reserved() const {
   return sectors > next_sector_ + 1 ? (sectors - next_sector_ - 1) * kSectorPayload : 0;
 }
 
-arrow::Status FileLogWriter::CloseCleanly() {
+arrow::Status FileLogWriter::CloseCleanly(bool goes_on) {
   RETURN_NOT_OK(dead_);
-  const LogRecord closing{.type = kClosingRecord, .body = {}};
+  const std::string body = ClosingBody(log_number_, goes_on);
+  const LogRecord closing{.type = kClosingRecord, .body = body};
   arrow::Status status = WriteGroup({&closing, 1});
   // No sync between the two: whichever survives a crash, the log's records are whole.
   if (status.ok()) status = file_->Truncate(size());
@@ -204,9 +211,9 @@ arrow::Status WriteAgain(io::File* file, uint64_t begin, uint64_t end) {
 
 arrow::Result<std::unique_ptr<RecordLogWriter>> RecordLogWriter::Create(
     io::Env* env, std::string path, LogKind kind, DatabaseId database, uint32_t log_number,
-    uint64_t preallocate) {
+    uint64_t preallocate, bool replace) {
   ARROW_ASSIGN_OR_RAISE(bool exists, env->Exists(path));
-  if (exists) return MakeError(ErrorCode::kAlreadyExists, path + ": there is a file of this name");
+  if (exists && !replace) return MakeError(ErrorCode::kAlreadyExists, path + ": there is a file of this name");
   const LogIdentity identity{kind, database, log_number};
   const std::string unfinished = path + ".tmp";
   arrow::Status status = MakeLogFile(env, unfinished, identity, preallocate);
@@ -221,7 +228,7 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> RecordLogWriter::Create(
 
 arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
                             DatabaseId database, uint32_t log_number, const LogEnd& end,
-                            uint64_t records_kept) {
+                            uint64_t records_kept, bool goes_on) {
   const LogIdentity identity{kind, database, log_number};
   ARROW_ASSIGN_OR_RAISE(auto file, env->Open(path, io::OpenMode::kReadWrite));
   ARROW_ASSIGN_OR_RAISE(uint64_t size, file->Size());
@@ -232,23 +239,22 @@ arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
     return MakeError(ErrorCode::kInvalidArgument,
                      path + ": the log cannot be sealed at offset " + std::to_string(end.offset));
   }
-  RETURN_NOT_OK(WriteAgain(file.get(), end.durable_offset, end.offset));
-  if (end.kind == LogEnd::Kind::kClosed) {
-    RETURN_NOT_OK(file->Sync());
-    return file->Close();
-  }
-  RETURN_NOT_OK(file->Truncate(end.offset));
+  const bool closed = end.kind == LogEnd::Kind::kClosed;
+  const uint64_t content = closed ? end.offset - kSectorSize : end.offset;
+  RETURN_NOT_OK(WriteAgain(file.get(), end.durable_offset, content));
+  if (!closed) RETURN_NOT_OK(file->Truncate(content));
   // First the cut: a closing record must never be durable in front of what was cut off.
   RETURN_NOT_OK(file->Sync());
-  const LogRecord closing{.type = kClosingRecord, .body = {}};
+  const std::string body = ClosingBody(log_number, goes_on);
+  const LogRecord closing{.type = kClosingRecord, .body = body};
   const GroupPlace place{.log_number = log_number,
                          .seed = SectorSeed(database),
-                         .first_sector = end.offset / kSectorSize,
-                         .durable_below = end.offset / kSectorSize,
+                         .first_sector = content / kSectorSize,
+                         .durable_below = content / kSectorSize,
                          .first_record = records_kept};
   std::vector<char> buffer;
   const size_t bytes = EncodeGroup({&closing, 1}, place, &buffer);
-  RETURN_NOT_OK(file->WriteAt(end.offset, {buffer.data(), bytes}));
+  RETURN_NOT_OK(file->WriteAt(content, {buffer.data(), bytes}));
   RETURN_NOT_OK(file->Sync());
   return file->Close();
 }

@@ -5,7 +5,6 @@
 // left-overs of a crash and are removed. Crashing during recovery changes nothing that a second recovery needs.
 #include <algorithm>
 #include <cstdio>
-#include <random>
 
 #include "lsm/batch_rows.h"
 #include "lsm/engine_impl.h"
@@ -20,37 +19,7 @@ constexpr char kRestore[] = "; restore the database from a backup";
 
 arrow::Status Damaged(const std::string& what) { return MakeError(ErrorCode::kDamaged, what + kRestore); }
 
-DatabaseId NewDatabaseId() {
-  DatabaseId id;
-  std::random_device random;
-  for (uint8_t& byte : id) byte = static_cast<uint8_t>(random());
-  return id;
-}
-
 }  // namespace
-
-arrow::Status EngineImpl::CreateFresh() {
-  ARROW_ASSIGN_OR_RAISE(const auto entries, env_->List(path_));
-  for (const io::DirEntry& entry : entries) {
-    if (entry.name == "MANIFEST-00000002" || entry.name.starts_with("MANIFEST-0000001")) {
-      return Damaged(PathOf("CURRENT") + ": is missing, though the folder holds " + entry.name);
-    }
-    const bool ours = entry.name == "LOCK" || entry.name == "wal" || entry.name == "hot" || entry.name == "tmp" ||
-                      entry.name == "readers" || entry.name.starts_with("MANIFEST-") || entry.name.starts_with("CURRENT");
-    if (ours) continue;
-    return MakeError(ErrorCode::kInvalidArgument, path_ + ": is a folder that holds other files (" + entry.name +
-                                                      ") and no Pyralog database; name an empty or a new folder");
-  }
-  database_ = NewDatabaseId();
-  for (const char* folder : {"wal", "hot", "tmp"}) ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, PathOf(folder)));
-  ARROW_ASSIGN_OR_RAISE(const auto hot, env_->List(PathOf("hot")));
-  if (!hot.empty()) return Damaged(PathOf("CURRENT") + ": is missing, though there are tables in " + PathOf("hot"));
-  ARROW_RETURN_NOT_OK(CreateWal(1, options_.wal_preallocate_bytes).status());
-  ARROW_RETURN_NOT_OK(env_->SyncDir(path_));
-  if (const std::string parent = io::ParentPath(path_); !parent.empty()) ARROW_RETURN_NOT_OK(env_->SyncDir(parent));
-  ARROW_ASSIGN_OR_RAISE(manifest_, Manifest::Create(env_, path_, database_));
-  return arrow::Status::OK();
-}
 
 arrow::Status EngineImpl::LoadManifest() {
   const ManifestState& state = manifest_->state();
@@ -305,7 +274,7 @@ arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, M
   return end;
 }
 
-arrow::Status EngineImpl::ReplayLogs() {
+arrow::Result<std::vector<EngineImpl::ReplayedLog>> EngineImpl::ReplayLogs() {
   const uint32_t first = manifest_->state().log_number;
   ARROW_ASSIGN_OR_RAISE(const auto entries, env_->List(PathOf("wal")));
   std::set<uint32_t> numbers;
@@ -330,41 +299,42 @@ arrow::Status EngineImpl::ReplayLogs() {
   TableMap tables = *CurrentTables();
   auto meta = std::make_shared<MetaMap>(*CurrentMeta().entries);
   std::optional<uint32_t> open;  // a log without a closing record: nothing may follow it
-  uint32_t last = first;  // the last one with records
-  LogEnd last_end;
-  uint64_t last_records = 0;
+  std::vector<ReplayedLog> logs;
   for (uint32_t number : numbers) {
-    uint64_t records = 0;
-    ARROW_ASSIGN_OR_RAISE(const LogEnd end, ReplayLog(number, &tables, meta.get(), &records));
-    if (open && records > 0) return Damaged(WalPath(*open) + ": ends too early, commits after it exist");
-    if (!open && end.kind != LogEnd::Kind::kClosed) open = number;
-    if (number != first && records == 0) continue;
-    last = number;
-    last_end = end;
-    last_records = records;
+    ReplayedLog log{number, {}, 0};
+    ARROW_ASSIGN_OR_RAISE(log.end, ReplayLog(number, &tables, meta.get(), &log.records));
+    if (open && log.records > 0) return Damaged(WalPath(*open) + ": ends too early, commits after it exist");
+    if (!open && log.end.kind != LogEnd::Kind::kClosed) open = number;
+    logs.push_back(log);
   }
-  log_number_ = first + static_cast<uint32_t>(numbers.size()) - 1;
+  if (logs.back().end.goes_on) return Damaged(WalPath(logs.back().number + 1) + ": is missing");
   oldest_log_ = first;
-  if (!options_.read_only) ARROW_RETURN_NOT_OK(EndLogs(last, last_end, last_records));
+  log_number_ = logs.back().number;
   last_commit_ = std::max(recovery_.last_commit, manifest_->state().commit);
   recovery_.last_commit = last_commit_;
   Publish(std::make_shared<const TableMap>(std::move(tables)));
   MutexLock lock(state_mutex_);
   meta_.clear();
   meta_.push_back({last_commit_, std::move(meta)});
-  return arrow::Status::OK();
+  return logs;
 }
 
-arrow::Status EngineImpl::EndLogs(uint32_t last, const LogEnd& end, uint64_t records) {
-  // Those behind it are empty; they go first, so that the one that is sealed is the last whatever happens now.
-  for (; log_number_ > last; --log_number_) ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(log_number_)));
-  ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
-  return SealRecordLog(env_, WalPath(last), LogKind::kWriteAhead, database_, last, end, records);
+arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::NextLog(const std::vector<ReplayedLog>& logs) {
+  // An empty log at the end is made anew, in one step, under its number.
+  if (logs.back().records > 0) ++log_number_;
+  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_, 0));
+  // Those before it are closed, durably; which of them were is known only of those that records follow.
+  auto log = logs.end();
+  while (log != logs.begin() && (log == logs.end() || log->records == 0)) --log;
+  for (; log != logs.end() && log->number < log_number_; ++log) {
+    ARROW_RETURN_NOT_OK(SealRecordLog(env_, WalPath(log->number), LogKind::kWriteAhead, database_, log->number, log->end,
+                                      log->records, /*goes_on=*/true));
+  }
+  return writer;
 }
 
-arrow::Status EngineImpl::StartLog() {
-  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1, 0));
-  ++log_number_;
+arrow::Status EngineImpl::StartLog(const std::vector<ReplayedLog>& logs) {
+  ARROW_ASSIGN_OR_RAISE(auto writer, NextLog(logs));
   if (options_.durability != Durability::kOff) log_.SetWriter(std::move(writer));
   log_.StartAt(last_commit_);
   uint64_t bytes = 0;
@@ -378,7 +348,7 @@ arrow::Status EngineImpl::StartLog() {
   log_bytes_total_ = recovery_.log_bytes;
   // Each opening leaves a log behind; a flush removes them.
   reclaim_due_ = reclaim_due_ || log_number_ - oldest_log_ > kMostLogs;
-  if (recovery_.log_records > 0) return arrow::Status::OK();
+  if (recovery_.log_records > 0 || log_number_ == oldest_log_) return arrow::Status::OK();
   // Nothing in the logs: they end here, so that opening and closing leaves one file.
   ManifestState state = Describe(*CurrentTables(), log_number_);
   ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state)));
@@ -449,14 +419,14 @@ arrow::Status EngineImpl::Recover() {
   ARROW_RETURN_NOT_OK(LoadPacks());
   // What was read of a manifest that was not closed may not be durable. It must be before anything relies on it.
   if (!options_.read_only && !manifest_->durable()) ARROW_RETURN_NOT_OK(ApplyManifest(manifest_->state()));
-  ARROW_RETURN_NOT_OK(ReplayLogs());
+  ARROW_ASSIGN_OR_RAISE(const std::vector<ReplayedLog> logs, ReplayLogs());
   ARROW_RETURN_NOT_OK(CheckFiles());  // and of the segments that the log names
   if (options_.read_only) {
     log_.StartAt(last_commit_);
     return arrow::Status::OK();
   }
   ARROW_RETURN_NOT_OK(RemoveOrphans());
-  return StartLog();
+  return StartLog(logs);
 }
 
 }  // namespace pyralog::lsm

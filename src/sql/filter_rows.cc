@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "duckdb/execution/expression_executor.hpp"
-#include "sql/arrow_vectors_dictionary.h"
 #include "sql/arrow_vectors_fill.h"
 #include "sql/filter_kernels.h"
 #include "sql/mask.h"
@@ -228,10 +227,6 @@ class ExpressionTest final : public RowFilter {
                  const TypeLayout& layout)
       : expression_(std::move(expression)), executor_(context, *expression_), filler_(MakeColumnFiller(layout)) {
     chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), {layout.sql});
-    if (layout.layout == Layout::kView) {
-      dictionary_ = std::make_unique<StringDictionary>(layout.sql);
-      codes_.resize(STANDARD_VECTOR_SIZE);
-    }
   }
   int cost() const override { return 2; }
   void Apply(const FilterRows& in, MaskSpan mask) override {
@@ -239,10 +234,7 @@ class ExpressionTest final : public RowFilter {
     if (rows == 0) return;
     const bool whole = rows == in.rows;
     chunk_.Reset();
-    if (dictionary_ && dictionary_->useful() && in.array->length() >= kRowsWorthCodes &&
-        dictionary_->Encode(*in.array, in.offset, mask, codes_.data())) {
-      dictionary_->SetVector(codes_.data(), chunk_.data[0]);
-    } else if (whole) {
+    if (whole) {
       filler_->Fill(in.array, in.offset, rows, chunk_.data[0]);
     } else {
       filler_->AppendMasked(in.array, in.offset, mask, 0, chunk_.data[0]);
@@ -263,15 +255,11 @@ class ExpressionTest final : public RowFilter {
   }
 
  private:
-  static constexpr int64_t kRowsWorthCodes = 16384;  // as in scans
-
   duckdb::unique_ptr<duckdb::Expression> expression_;
   duckdb::ExpressionExecutor executor_;
   std::unique_ptr<ColumnFiller> filler_;
   duckdb::DataChunk chunk_;
   duckdb::SelectionVector selected_{STANDARD_VECTOR_SIZE};
-  std::unique_ptr<StringDictionary> dictionary_;
-  std::vector<duckdb::sel_t> codes_;
 };
 
 // An integer constant, and the least and greatest of the column's type as it is stored.

@@ -5,10 +5,8 @@
 #include <optional>
 #include <utility>
 
-#include "duckdb/planner/filter/constant_filter.hpp"
 #include "sql/errors.h"
 #include "sql/filter_zone.h"
-#include "sql/mask.h"
 #include "sql/scan_state.h"
 
 namespace pyralog::sql {
@@ -69,12 +67,14 @@ class UnitOrder {
 
   // Drops units that are certainly behind `limit` rows of others.
   void CutToLimit(std::vector<OrderedUnit>* known) const {
-    for (const auto& limit : {LimitByWorst(*known), LimitByBest(*known)}) {
-      if (limit) std::erase_if(*known, [&](const OrderedUnit& unit) { return IsWorse(Bound(unit, true), *limit); });
-    }
+    Cut(LimitByWorst(*known), known);
+    Cut(LimitByBest(*known), known);
   }
 
  private:
+  void Cut(const std::optional<Value>& limit, std::vector<OrderedUnit>* known) const {
+    if (limit) std::erase_if(*known, [&](const OrderedUnit& unit) { return IsWorse(Bound(unit, true), *limit); });
+  }
   Value Bound(const OrderedUnit& unit, bool best) const {
     const auto which = best == descending_ ? OrderByStatistics::MAX : OrderByStatistics::MIN;
     return RowGroupReorderer::RetrieveStat(*unit.statistics, which, options_.column_type);
@@ -98,7 +98,7 @@ class UnitOrder {
 
   // The same from the best values: each is one row's, if that row is there.
   std::optional<Value> LimitByBest(const std::vector<OrderedUnit>& known) const {
-    if (Limit() > kUnitsToSearch) return std::nullopt;
+    if (Limit() > kUnitsToSearch || Limit() >= static_cast<int64_t>(known.size())) return std::nullopt;
     int64_t missing = Limit();
     int searched = 0;
     for (const OrderedUnit& unit : known) {
@@ -121,21 +121,9 @@ class UnitOrder {
   bool HasBestValue(const OrderedUnit& ordered) const {
     const auto zone = ValueOrThrow(view_.Zone(ordered.unit, position_));
     if (!zone.has_range || !(descending_ ? zone.max_exact : zone.min_exact)) return false;
-    const lsm::Unit& unit = view_.units()[ordered.unit];
-    lsm::MaskWords mask;
-    if (!unit.maybe_masked || view_.Mask(ordered.unit, &mask) == unit.rows) return true;
+    if (!view_.units()[ordered.unit].maybe_masked) return true;
     const Value best = ZoneBound(descending_ ? zone.max : zone.min, layout_);
-    if (best.IsNull()) return false;
-    auto filter = CompileFilter(
-        context_, duckdb::ConstantFilter(duckdb::ExpressionType::COMPARE_EQUAL, best), layout_);
-    const auto array = ValueOrThrow(view_.Column(ordered.unit, position_));
-    for (int64_t row = 0; row < unit.rows; row += kVectorRows) {
-      const int64_t rows = std::min(kVectorRows, unit.rows - row);
-      const auto part = std::span(mask).subspan(row / 64, (rows + 63) / 64);
-      filter->Apply({array, row, rows}, part);
-      if (CountBits(part) > 0) return true;
-    }
-    return false;
+    return !best.IsNull() && HasVisibleValue(context_, view_, ordered.unit, position_, layout_, best);
   }
 
   duckdb::ClientContext& context_;

@@ -1,6 +1,8 @@
 #include "sql/scan_plan.h"
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include "duckdb/planner/binder.hpp"
@@ -16,27 +18,60 @@
 namespace pyralog::sql {
 namespace {
 
+// Counting the visible rows of a unit takes a few microseconds; with more units than this only all are counted.
+constexpr int64_t kMaxUnitsToCount = 2000;
+
+// A value between the bounds of rows that are there does not change MIN or MAX, whoever owned it.
+struct SeenBounds {
+  duckdb::Value min, max;
+};
+
+// What the partitions of one table share while DuckDB asks about them.
+struct Partitions {
+  duckdb::ClientContext& context;
+  lsm::TableViewPtr view;
+  const catalog::TableDef& table;
+  std::map<int, SeenBounds> seen;  // by column: of partitions whose bounds were found to be exact
+};
+
 // A unit's statistics, for DuckDB to fold MIN and MAX and to count rows before an OFFSET.
 class UnitPartition final : public duckdb::PartitionRowGroup {
  public:
-  UnitPartition(lsm::TableViewPtr view, size_t unit, const catalog::TableDef& table)
-      : view_(std::move(view)), unit_(unit), table_(table) {}
+  UnitPartition(std::shared_ptr<Partitions> all, size_t unit) : all_(std::move(all)), unit_(unit) {}
 
   duckdb::unique_ptr<duckdb::BaseStatistics> GetColumnStatistics(const duckdb::StorageIndex& column) override {
     if (column.HasChildren()) return nullptr;
     const auto position = static_cast<int>(column.GetPrimaryIndex());
-    const TypeLayout layout = ValueOrThrow(LayoutOfColumn(table_.columns[position]));
-    return UnitStatistics(*view_, unit_, position, layout);
+    return UnitStatistics(*all_->view, unit_, position, LayoutAt(position));
   }
+
+  // DuckDB asks this of every partition whose bounds it is about to combine. Bounds whose owners are deleted are as
+  // good as exact where those of an earlier partition decide.
   bool MinMaxIsExact(const duckdb::BaseStatistics&, const duckdb::StorageIndex& column) override {
-    const auto zone = ValueOrThrow(view_->Zone(unit_, static_cast<int>(column.GetPrimaryIndex())));
-    return zone.has_range && zone.min_exact && zone.max_exact;
+    const auto position = static_cast<int>(column.GetPrimaryIndex());
+    const auto zone = ValueOrThrow(all_->view->Zone(unit_, position));
+    if (!zone.has_range || !zone.min_exact || !zone.max_exact) return false;
+    const TypeLayout layout = LayoutAt(position);
+    const duckdb::Value min = ZoneBound(zone.min, layout), max = ZoneBound(zone.max, layout);
+    if (min.IsNull() || max.IsNull()) return false;
+    SeenBounds& seen = all_->seen[position];
+    const bool lower = seen.min.IsNull() || min < seen.min, higher = seen.max.IsNull() || max > seen.max;
+    if (lower && !IsThere(position, layout, min)) return false;
+    if (higher && !IsThere(position, layout, max)) return false;
+    if (lower) seen.min = min;
+    if (higher) seen.max = max;
+    return true;
   }
 
  private:
-  const lsm::TableViewPtr view_;
+  TypeLayout LayoutAt(int position) const { return ValueOrThrow(LayoutOfColumn(all_->table.columns[position])); }
+  bool IsThere(int position, const TypeLayout& layout, const duckdb::Value& value) const {
+    return !all_->view->units()[unit_].maybe_masked ||
+           HasVisibleValue(all_->context, *all_->view, unit_, position, layout, value);
+  }
+
+  const std::shared_ptr<Partitions> all_;
   const size_t unit_;
-  const catalog::TableDef& table_;
 };
 
 duckdb::PartitionStatistics ExactCount(int64_t rows) {
@@ -97,14 +132,16 @@ duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext
   const auto view = CurrentView(context, bind.table);
   const auto& units = view->units();
   duckdb::vector<duckdb::PartitionStatistics> partitions;
-  if (std::any_of(units.begin(), units.end(), [](const lsm::Unit& unit) { return unit.maybe_masked; })) {
+  const auto masked = std::count_if(units.begin(), units.end(), [](const lsm::Unit& unit) { return unit.maybe_masked; });
+  if (masked > kMaxUnitsToCount) {
     partitions.push_back(ExactCount(view->num_rows()));
     return partitions;
   }
+  auto all = std::make_shared<Partitions>(Partitions{context, view, DefinitionOf(bind.table), {}});
+  lsm::MaskWords mask;
   for (size_t unit = 0; unit < units.size(); ++unit) {
-    partitions.push_back(ExactCount(units[unit].rows));
-    partitions.back().partition_row_group =
-        duckdb::make_shared_ptr<UnitPartition>(view, unit, DefinitionOf(bind.table));
+    partitions.push_back(ExactCount(units[unit].maybe_masked ? view->Mask(unit, &mask) : units[unit].rows));
+    partitions.back().partition_row_group = duckdb::make_shared_ptr<UnitPartition>(all, unit);
   }
   bind.counted_view = view;
   return partitions;

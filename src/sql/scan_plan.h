@@ -11,7 +11,7 @@ duckdb::unique_ptr<duckdb::BaseStatistics> PlanStatistics(duckdb::ClientContext&
                                                           duckdb::TableFunctionGetStatisticsInput& input);
 duckdb::unique_ptr<duckdb::NodeStatistics> PlanCardinality(duckdb::ClientContext& context,
                                                            const duckdb::FunctionData* bind_data);
-// Exact counts, from which COUNT(*) is answered; with exact bounds, for MIN and MAX, while no row is deleted.
+// Exact counts, from which COUNT(*) is answered, and bounds, which answer MIN and MAX where their owners are there.
 duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext& context,
                                                            duckdb::GetPartitionStatsInput& input);
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "arrow/buffer.h"
+#include "duckdb/planner/filter/constant_filter.hpp"
 #include "sql/errors.h"
 #include "sql/filter_zone.h"
 #include "sql/mask.h"
@@ -18,9 +19,6 @@ namespace {
 constexpr size_t kUnitsAhead = 4;
 // A chunk with this many rows is handed on, rather than a full vector behind it copied.
 constexpr duckdb::idx_t kWorthAChunk = 256;
-
-// Smaller units are read as plain strings: what a dictionary saves would not show.
-constexpr int64_t kRowsWorthCodes = 16384;
 
 TypeLayout RowIdLayout() { return LayoutOf(duckdb::LogicalType::ROW_TYPE).ValueOrDie(); }
 
@@ -42,6 +40,23 @@ duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& 
       break;
   }
   return nullptr;
+}
+
+bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view, size_t unit, int position,
+                     const TypeLayout& layout, const duckdb::Value& value) {
+  const int64_t unit_rows = view.units()[unit].rows;
+  lsm::MaskWords mask;
+  view.Mask(unit, &mask);
+  const auto filter =
+      CompileFilter(context, duckdb::ConstantFilter(duckdb::ExpressionType::COMPARE_EQUAL, value), layout);
+  const auto array = ValueOrThrow(view.Column(unit, position));
+  for (int64_t row = 0; row < unit_rows; row += kVectorRows) {
+    const int64_t rows = std::min(kVectorRows, unit_rows - row);
+    const auto part = std::span(mask).subspan(row / 64, (rows + 63) / 64);
+    filter->Apply({array, row, rows}, part);
+    if (CountBits(part) > 0) return true;
+  }
+  return false;
 }
 
 ScanGlobalState::ScanGlobalState(duckdb::ClientContext& context, const ScanBindData& bind,
@@ -127,10 +142,6 @@ ScanLocalState::ScanLocalState(duckdb::ClientContext& context, ScanGlobalState& 
     definition.type = columns_[i].column->layout.arrow;
     definition.sql_type = SqlTypeName(columns_[i].column->layout.sql);
     columns_[i].filler = ValueOrThrow(MakeVectorFiller(definition, context));
-    if (columns_[i].column->layout.layout == Layout::kView) {
-      columns_[i].dictionary = std::make_unique<StringDictionary>(columns_[i].column->layout.sql);
-      columns_[i].codes.resize(kVectorRows);
-    }
   }
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].column->filter != nullptr) filters_.push_back(i);
@@ -140,10 +151,8 @@ ScanLocalState::ScanLocalState(duckdb::ClientContext& context, ScanGlobalState& 
 void ScanLocalState::Scan(duckdb::ClientContext& context, duckdb::DataChunk& out) {
   for (;;) {
     if (!in_unit_ && !StartUnit(context)) return;
-    StartCodes();
     const int64_t rows = EmitUnit(out);
     if (rows > 0) {
-      FinishCodes(out);
       out.SetCardinality(rows);
       global_.rows_out.fetch_add(rows, std::memory_order_relaxed);
       return;
@@ -275,8 +284,6 @@ void ScanLocalState::EmitWhole(duckdb::DataChunk& out) {
     switch (column.column->kind) {
       case ScanColumn::Kind::kStored: {
         const auto& array = ArrayOf(column);
-        const std::span<const uint64_t> all(mask_.data(), vector_words_);
-        if (column.coded && AppendCodes(column, all, vector_begin_, 0, vector)) break;
         if (column.column->layout.layout == Layout::kSame && !column.in_cache) {
           const int width = column.column->layout.width;
           const uint8_t* const values = array->data()->buffers[1]->data();
@@ -305,7 +312,6 @@ void ScanLocalState::EmitMasked(std::span<const uint64_t> mask, int64_t first_ro
     duckdb::Vector& vector = out.data[i];
     switch (column.column->kind) {
       case ScanColumn::Kind::kStored:
-        if (column.coded && AppendCodes(column, mask, first_row, at, vector)) break;
         column.filler->AppendMasked(ArrayOf(column), first_row, mask, at, vector);
         break;
       case ScanColumn::Kind::kRowId: {
@@ -320,29 +326,6 @@ void ScanLocalState::EmitMasked(std::span<const uint64_t> mask, int64_t first_ro
         duckdb::ConstantVector::SetNull(vector, true);
         break;
     }
-  }
-}
-
-void ScanLocalState::StartCodes() {
-  for (const size_t i : global_.output) {
-    Column& column = columns_[i];
-    column.coded = column.dictionary && column.dictionary->useful() && unit_rows_ >= kRowsWorthCodes;
-  }
-}
-
-// False: the column goes on as plain strings, and so do the rows of this chunk that were coded.
-bool ScanLocalState::AppendCodes(Column& column, std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at,
-                                 duckdb::Vector& out) {
-  if (column.dictionary->Encode(*ArrayOf(column), first_row, mask, column.codes.data() + at)) return true;
-  column.coded = false;
-  column.dictionary->Decode(column.codes.data(), at, out);
-  return false;
-}
-
-void ScanLocalState::FinishCodes(duckdb::DataChunk& out) {
-  for (size_t i = 0; i < global_.output.size(); ++i) {
-    Column& column = columns_[global_.output[i]];
-    if (column.coded) column.dictionary->SetVector(column.codes.data(), out.data[i]);
   }
 }
 

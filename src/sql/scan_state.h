@@ -15,7 +15,6 @@
 #include "lsm/table_view.h"
 #include "sql/arrow_types.h"
 #include "sql/arrow_vectors.h"
-#include "sql/arrow_vectors_dictionary.h"
 #include "sql/filter.h"
 
 namespace pyralog::sql {
@@ -57,6 +56,10 @@ duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& 
                                                           const TypeLayout& layout);
 duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& view, size_t unit,
                                                           const ScanColumn& column);
+
+// Whether a visible row of the unit has this value. Reads the column.
+bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view, size_t unit, int position,
+                     const TypeLayout& layout, const duckdb::Value& value);
 
 // All units of the view in the order to scan them; fewer when a LIMIT certainly does not need the others.
 std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
@@ -110,9 +113,6 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
     bool filter_needed = false;                // in this unit
     bool in_cache = false;                     // the filter has just read the vector's values
     std::shared_ptr<arrow::Array> array;       // of this unit, once needed
-    std::unique_ptr<StringDictionary> dictionary;  // of string columns of the output, while it is useful
-    bool coded = false;                        // in the chunk being filled, with `codes`
-    std::vector<duckdb::sel_t> codes;
   };
 
   bool StartUnit(duckdb::ClientContext& context);
@@ -123,11 +123,6 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
   int64_t EmitUnit(duckdb::DataChunk& out);
   void EmitWhole(duckdb::DataChunk& out);
   void EmitMasked(std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at, duckdb::DataChunk& out);
-  // Strings as codes where that is worthwhile: chosen for each chunk, then rows, then the vectors.
-  void StartCodes();
-  bool AppendCodes(Column& column, std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at,
-                   duckdb::Vector& out);
-  void FinishCodes(duckdb::DataChunk& out);
   const std::shared_ptr<arrow::Array>& ArrayOf(Column& column);
   const std::shared_ptr<arrow::Array>& RowIds();
 

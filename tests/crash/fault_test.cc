@@ -71,9 +71,16 @@ std::string GoOnAfter(const arrow::Status& error, FaultyRun* run, FaultCounts* c
   return run->workload.Adopt(run->database.engine.get());
 }
 
+// The folder of the database, durable: nobody but its owner could make its name durable after a sync that failed.
+arrow::Status MakeFolder(FaultEnv* env) {
+  ARROW_RETURN_NOT_OK(env->CreateDir("db"));
+  return env->SyncDir(".");
+}
+
 // One run with one plan of failure. Returns what is wrong, or "".
 std::string RunWithFault(uint64_t operation, FaultKind kind, bool persistent, bool* fired, FaultCounts* counts) {
   FaultyRun run;
+  if (!MakeFolder(run.env.get()).ok()) return "no folder";
   run.env->FailAt(operation, kind, persistent);
   int errors = 0;
   for (int i = 0; i < kFaultSteps; ++i) {
@@ -98,11 +105,12 @@ std::string RunWithFault(uint64_t operation, FaultKind kind, bool persistent, bo
 
 void FailEveryOperation(FaultKind kind, bool persistent, uint64_t stride) {
   FaultyRun whole;
+  ASSERT_TRUE(MakeFolder(whole.env.get()).ok());
   ASSERT_TRUE(whole.Run(kFaultSteps).ok());
   const uint64_t operations = whole.env->operations();
   FaultCounts counts;
   uint64_t states = 0;
-  for (uint64_t operation = 1; operation <= operations; operation += stride) {
+  for (uint64_t operation = 3; operation <= operations; operation += stride) {
     bool fired = false;
     const std::string wrong = RunWithFault(operation, kind, persistent, &fired, &counts);
     EXPECT_EQ(wrong, "") << FaultName(kind) << (persistent ? " from operation " : " at operation ") << operation;
@@ -112,7 +120,7 @@ void FailEveryOperation(FaultKind kind, bool persistent, uint64_t stride) {
             << " of " << operations << " operations failed; after " << counts.survived << " errors it took writes, after "
             << counts.read_only << " it was read-only, " << counts.opening << " were errors of opening\n";
   // Not every operation is a sync.
-  EXPECT_GE(states, operations / stride / (kind == FaultKind::kSyncError ? 5 : 1));
+  EXPECT_GE(states, (operations - 2) / stride / (kind == FaultKind::kSyncError ? 5 : 1));
 }
 
 TEST(FaultTest, EioAtAnyOperation) { FailEveryOperation(FaultKind::kIoError, false, 1); }

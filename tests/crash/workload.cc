@@ -44,6 +44,9 @@ class Attempt {
 
   arrow::Status AnyOperation();
   arrow::Status CreateTable();
+  arrow::Status CreateTable(const std::string& name, const TableSchemaPtr& schema);
+  // A row of a table of kind 0.
+  arrow::Status InsertText(const std::string& name, int64_t number, size_t text_size);
   arrow::Status DeleteRows(const std::string& name, const std::vector<size_t>& positions);
   // The transaction's own view of what it touched is what the model says.
   arrow::Status CheckOwnView();
@@ -116,7 +119,10 @@ TableModel* Attempt::Edit(const std::string& name) {
 arrow::Status Attempt::CreateTable() {
   std::string name = "t" + std::to_string(Below(100));
   while (model_.tables.contains(name)) name += "x";
-  const TableSchemaPtr schema = SchemaOfKind(Below(4));
+  return CreateTable(name, SchemaOfKind(Below(4)));
+}
+
+arrow::Status Attempt::CreateTable(const std::string& name, const TableSchemaPtr& schema) {
   ARROW_ASSIGN_OR_RAISE(const TableId id, txn_->CreateTable(schema));
   model_.tables[name] = std::make_shared<TableModel>(TableModel{id, schema, {}});
   model_.meta[kTablePrefix + name] = std::to_string(id.value());
@@ -201,6 +207,14 @@ arrow::Status Attempt::Insert(const std::string& name, size_t count) {
   ARROW_RETURN_NOT_OK(txn_->Append(table->id, ToBatch(*table->schema->arrow, rows)));
   table->rows.insert(table->rows.end(), rows.begin(), rows.end());
   return arrow::Status::OK();
+}
+
+arrow::Status Attempt::InsertText(const std::string& name, int64_t number, size_t text_size) {
+  TableModel* table = Edit(name);
+  std::string text(text_size, 'a');
+  for (char& c : text) c = static_cast<char>('a' + Below(26));
+  table->rows.push_back({std::to_string(number), text});
+  return txn_->Append(table->id, ToBatch(*table->schema->arrow, {table->rows.back()}));
 }
 
 // A key that is there already must be refused, and the other row of its batch with it.
@@ -330,6 +344,16 @@ arrow::Status Workload::Commit(Engine* engine) {
   for (uint64_t n = random_() % 4 + 1; n > 0; --n) ARROW_RETURN_NOT_OK(attempt.AnyOperation());
   if (random_() % 4 == 0) ARROW_RETURN_NOT_OK(attempt.CheckOwnView());
   return CommitAttempt(txn.get(), attempt.Take());
+}
+
+arrow::Status Workload::CommitRows(Engine* engine, int commits, size_t text_size) {
+  for (int i = 0; i <= commits; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto txn, engine->Begin());
+    Attempt attempt(txn.get(), model(), &random_, &wrong_);
+    ARROW_RETURN_NOT_OK(i == 0 ? attempt.CreateTable("rows", SchemaOfKind(0)) : attempt.InsertText("rows", i, text_size));
+    ARROW_RETURN_NOT_OK(CommitAttempt(txn.get(), attempt.Take()));
+  }
+  return arrow::Status::OK();
 }
 
 arrow::Status Workload::DeleteMost(Engine* engine) {

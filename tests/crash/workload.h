@@ -41,6 +41,8 @@ class Workload {
   arrow::Status Step(Database* database);
   // One random transaction, committed.
   arrow::Status Commit(Engine* engine);
+  // Commits a new table (n int64, text utf8) and then `commits` transactions of one row each, with texts of this size.
+  arrow::Status CommitRows(Engine* engine, int commits, size_t text_size);
   // Commits a transaction that only deletes: all but every tenth row of every table.
   arrow::Status DeleteMost(Engine* engine);
 

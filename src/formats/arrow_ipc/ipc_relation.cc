@@ -1,6 +1,8 @@
 #include "formats/arrow_ipc/ipc_relation.h"
 
 #include <algorithm>
+#include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -31,35 +33,37 @@ struct IpcProjection {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<int> fields;  // empty: all
   std::vector<int> order;
-  bool none = false;  // no column at all: only the number of rows matters
 };
 
-IpcProjection ProjectIpc(const arrow::Schema& schema, const std::vector<int>& columns) {
+// `read_all`: all columns are read and the wanted ones are taken of them.
+IpcProjection ProjectIpc(const arrow::Schema& schema, const std::vector<int>& columns,
+                         bool read_all) {
   IpcProjection projection;
   projection.schema = ProjectSchema(schema, columns);
-  projection.none = columns.empty();
+  projection.order = columns;
+  if (read_all) return projection;
   std::vector<int> sorted = columns;
   std::sort(sorted.begin(), sorted.end());
   sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
   // The reader takes an empty list as "all", and cannot read none: the first column then stands for
   // the rows.
-  if (projection.none && schema.num_fields() > 0) sorted = {0};
+  if (columns.empty() && schema.num_fields() > 0) sorted = {0};
   projection.fields = sorted;
-  for (const int column : columns) {
+  for (int& column : projection.order) {
     const auto at = std::lower_bound(sorted.begin(), sorted.end(), column);
-    projection.order.push_back(static_cast<int>(at - sorted.begin()));
+    column = static_cast<int>(at - sorted.begin());
   }
   return projection;
 }
 
-// Validates what comes and puts the wanted columns in the wanted order.
+// Puts the wanted columns in the wanted order and validates them.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> Checked(const arrow::RecordBatch& batch,
                                                            const IpcProjection& projection) {
-  ARROW_ASSIGN_OR_RAISE(const auto valid, ValidateForeign(batch));
   std::vector<std::shared_ptr<arrow::ArrayData>> columns;
   columns.reserve(projection.order.size());
-  for (const int at : projection.order) columns.push_back(valid->column_data(at));
-  return arrow::RecordBatch::Make(projection.schema, batch.num_rows(), std::move(columns));
+  for (const int at : projection.order) columns.push_back(batch.column_data(at));
+  return ValidateForeign(
+      *arrow::RecordBatch::Make(projection.schema, batch.num_rows(), std::move(columns)));
 }
 
 class FileBatches : public arrow::RecordBatchReader {
@@ -187,7 +191,9 @@ class FileRelation : public Relation {
 
   arrow::Result<ScanPlan> Scan(const batch::ScanRequest& request) override {
     ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns, ColumnPositions(*schema_, request));
-    const auto projection = std::make_shared<const IpcProjection>(ProjectIpc(*schema_, columns));
+    ARROW_ASSIGN_OR_RAISE(const bool views, GivesViews());
+    const auto projection =
+        std::make_shared<const IpcProjection>(ProjectIpc(*schema_, columns, views));
     ScanPlan plan;
     plan.schema = projection->schema;
     const int step = std::max(1, (batches_ + kMaxTasks - 1) / kMaxTasks);
@@ -199,10 +205,41 @@ class FileRelation : public Relation {
   }
 
  private:
+  // Whether a batch is made of views of the mapping, so that columns that nobody wants cost
+  // nothing. Asked to read only some columns, Arrow's reader copies them; it pays only where
+  // buffers are compressed. The first batch tells.
+  arrow::Result<bool> GivesViews() {
+    const std::lock_guard lock(mutex_);
+    if (!views_.has_value()) {
+      views_ = true;
+      if (batches_ > 0) {
+        ARROW_ASSIGN_OR_RAISE(const auto file, OpenIpcFile(*source_, bytes_, {}));
+        const auto batch = file->ReadRecordBatch(0);
+        if (!batch.ok()) return source_->Wrap(batch.status());
+        for (int i = 0; i < (*batch)->num_columns(); ++i) {
+          *views_ = *views_ && IsView(*(*batch)->column_data(i));
+        }
+      }
+    }
+    return *views_;
+  }
+
+  bool IsView(const arrow::ArrayData& data) const {
+    for (const auto& buffer : data.buffers) {
+      if (buffer == nullptr || buffer->size() == 0) continue;
+      const uint8_t* const end = bytes_->data() + bytes_->size();
+      if (buffer->data() < bytes_->data() || buffer->data() >= end) return false;
+    }
+    return std::all_of(data.child_data.begin(), data.child_data.end(),
+                       [&](const auto& child) { return child == nullptr || IsView(*child); });
+  }
+
   const SourcePtr source_;
   const std::shared_ptr<arrow::Buffer> bytes_;
   const std::shared_ptr<arrow::Schema> schema_;
   const int batches_;
+  std::mutex mutex_;
+  std::optional<bool> views_;  // guarded by mutex_
 };
 
 class StreamRelation : public Relation {
@@ -215,7 +252,8 @@ class StreamRelation : public Relation {
 
   arrow::Result<ScanPlan> Scan(const batch::ScanRequest& request) override {
     ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns, ColumnPositions(*schema_, request));
-    auto projection = std::make_shared<const IpcProjection>(ProjectIpc(*schema_, columns));
+    auto projection =
+        std::make_shared<const IpcProjection>(ProjectIpc(*schema_, columns, /*read_all=*/false));
     ScanPlan plan;
     plan.schema = projection->schema;
     plan.tasks.push_back(std::make_shared<StreamTask>(source_, bytes_, std::move(projection)));
