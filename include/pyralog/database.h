@@ -1,8 +1,10 @@
-// The public C++ interface: open a database, query it with SQL, read and write by key, in transactions. Arrow in, Arrow out.
+// The public C++ interface: open a database, query it with SQL, read and write by key, in
+// transactions. Arrow in, Arrow out.
 //
 //   ARROW_ASSIGN_OR_RAISE(auto db, pyralog::Database::Open("shop"));
 //   ARROW_ASSIGN_OR_RAISE(auto session, db->Connect());
-//   ARROW_ASSIGN_OR_RAISE(auto reader, session->Query("SELECT * FROM orders WHERE day >= $1", {day}));
+//   ARROW_ASSIGN_OR_RAISE(auto reader, session->Query("SELECT * FROM orders WHERE day >= $1",
+//   {day}));
 #pragma once
 
 #include <cstdint>
@@ -32,9 +34,11 @@ struct DatabaseOptions {
   Durability durability = Durability::kFull;
   bool create_if_missing = true;
   bool read_only = false;
-  uint64_t memory_limit = 0;             // bytes for queries and caches; 0: three quarters of the machine's memory
-  int threads = 0;                       // of queries; 0: as many as cores
-  uint64_t memtable_size = 16 << 20;     // bytes of recent rows in memory before they are written to segments
+  uint64_t memory_limit =
+      0;            // bytes for queries and caches; 0: three quarters of the machine's memory
+  int threads = 0;  // of queries; 0: as many as cores
+  uint64_t memtable_size =
+      16 << 20;  // bytes of recent rows in memory before they are written to segments
 };
 
 using Params = std::vector<std::shared_ptr<arrow::Scalar>>;
@@ -51,19 +55,22 @@ class PreparedStatement {
  public:
   virtual ~PreparedStatement() = default;
   // All rows of one execution. Parameters are cast to the types that the statement expects.
-  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const Params& params = {}) = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(
+      const Params& params = {}) = 0;
   // Runs it and returns the number of rows changed (0 for statements that change none).
   virtual arrow::Result<int64_t> Execute(const Params& params = {}) = 0;
 };
 
-// One user's conversation with a database: at most one statement and one open transaction at a time. Not thread-safe;
-// make one session a thread.
+// One user's conversation with a database: at most one statement and one open transaction at a
+// time. Not thread-safe; make one session a thread.
 class Session {
  public:
   virtual ~Session() = default;
-  // Runs all statements of `sql` in order and returns the rows of the last one. Parameters are allowed for one statement only.
-  // The reader is materialised or streams; the session can run the next statement only when it was read to its end or released.
-  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(std::string_view sql, const Params& params = {}) = 0;
+  // Runs all statements of `sql` in order and returns the rows of the last one. Parameters are
+  // allowed for one statement only. The reader is materialised or streams; the session can run the
+  // next statement only when it was read to its end or released.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(
+      std::string_view sql, const Params& params = {}) = 0;
   // As Query, for statements whose rows nobody wants: the number of rows changed by the last one.
   virtual arrow::Result<int64_t> Execute(std::string_view sql, const Params& params = {}) = 0;
   virtual arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) = 0;
@@ -71,38 +78,47 @@ class Session {
   virtual void Interrupt() = 0;
 };
 
-// One snapshot and its writes, without SQL; commit or be told why not. Table names: "t" or "schema.t".
+// One snapshot and its writes, without SQL; commit or be told why not. Table names: "t" or
+// "schema.t".
 class Transaction {
  public:
   virtual ~Transaction() = default;  // rolls back
-  virtual arrow::Status Append(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
+  virtual arrow::Status Append(std::string_view table,
+                               const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
   // Inserts or replaces whole rows by primary key: `rows` has all columns of the table, by name.
-  virtual arrow::Status Put(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
-  // The rows with these keys, one row a key in the order given, all columns null for a key that is absent (`found` says which).
-  // `keys` holds the primary key's columns by name.
+  virtual arrow::Status Put(std::string_view table,
+                            const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
+  // The rows with these keys, one row a key in the order given, all columns null for a key that is
+  // absent (`found` says which). `keys` holds the primary key's columns by name.
   struct GetResult {
     std::shared_ptr<arrow::RecordBatch> rows;
     std::vector<bool> found;
   };
-  virtual arrow::Result<GetResult> Get(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& keys,
+  virtual arrow::Result<GetResult> Get(std::string_view table,
+                                       const std::shared_ptr<arrow::RecordBatch>& keys,
                                        const std::vector<std::string>& columns = {}) = 0;
   // Returns how many of the keys were there.
-  virtual arrow::Result<int64_t> Delete(std::string_view table, const std::shared_ptr<arrow::RecordBatch>& keys) = 0;
-  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(std::string_view table, const ScanOptions& options = {}) = 0;
+  virtual arrow::Result<int64_t> Delete(std::string_view table,
+                                        const std::shared_ptr<arrow::RecordBatch>& keys) = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
+      std::string_view table, const ScanOptions& options = {}) = 0;
   virtual arrow::Result<CommitNumber> Commit() = 0;
   virtual arrow::Status Rollback() = 0;
 };
 
 class Database {
  public:
-  // Opens or creates the database in this folder; ":memory:" (or "") is one that ends with the handle.
-  // Opening one folder twice in a process shares one engine; from another process it is kLocked.
-  static arrow::Result<std::shared_ptr<Database>> Open(const std::string& path, const DatabaseOptions& options = {});
+  // Opens or creates the database in this folder; ":memory:" (or "") is one that ends with the
+  // handle. Opening one folder twice in a process shares one engine; from another process it is
+  // kLocked.
+  static arrow::Result<std::shared_ptr<Database>> Open(const std::string& path,
+                                                       const DatabaseOptions& options = {});
   virtual ~Database() = default;
 
   virtual arrow::Result<std::unique_ptr<Session>> Connect() = 0;
   virtual arrow::Result<std::unique_ptr<Transaction>> Begin() = 0;
-  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(std::string_view table, const ScanOptions& options = {}) = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
+      std::string_view table, const ScanOptions& options = {}) = 0;
 
   // Writes recent rows to segments.
   virtual arrow::Status Flush() = 0;

@@ -9,7 +9,8 @@
 
 namespace pyralog {
 
-// A number with a meaning. `Tag` makes each meaning a type of its own; there is no implicit conversion in or out.
+// A number with a meaning. `Tag` makes each meaning a type of its own; there is no implicit
+// conversion in or out.
 template <class Tag, class Rep = uint64_t>
 class StrongId {
  public:

@@ -1,5 +1,5 @@
-// The one hash of Pyralog: XXH3, 64 bits (xxHash specification 0.8). Checksums and key hashes on disk use it, so
-// neither function nor seed may change without a new format version.
+// The one hash of Pyralog: XXH3, 64 bits (xxHash specification 0.8). Checksums and key hashes on
+// disk use it, so neither function nor seed may change without a new format version.
 #pragma once
 
 #include <cstddef>

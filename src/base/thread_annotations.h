@@ -1,5 +1,5 @@
-// Clang's thread-safety annotations (clang.llvm.org/docs/ThreadSafetyAnalysis.html), and mutexes that carry them.
-// With other compilers they vanish.
+// Clang's thread-safety annotations (clang.llvm.org/docs/ThreadSafetyAnalysis.html), and mutexes
+// that carry them. With other compilers they vanish.
 #pragma once
 
 #include <condition_variable>
@@ -67,7 +67,9 @@ using WriteLock = BasicLock<SharedMutex>;
 // Holds a SharedMutex shared for its scope.
 class SCOPED_CAPABILITY ReadLock {
  public:
-  explicit ReadLock(SharedMutex& mutex) ACQUIRE_SHARED(mutex) : mutex_(mutex) { mutex_.lock_shared(); }
+  explicit ReadLock(SharedMutex& mutex) ACQUIRE_SHARED(mutex) : mutex_(mutex) {
+    mutex_.lock_shared();
+  }
   ~ReadLock() RELEASE_GENERIC() { mutex_.unlock_shared(); }
   ReadLock(const ReadLock&) = delete;
   ReadLock& operator=(const ReadLock&) = delete;

@@ -7,7 +7,8 @@
 namespace pyralog::catalog {
 namespace {
 
-// Entries live in the engine's metadata: "schema/<name>" and "entry/<schema>/<name>", names in lower case, with '/' and
+// Entries live in the engine's metadata: "schema/<name>" and "entry/<schema>/<name>", names in
+// lower case, with '/' and
 // '%' written as %2f and %25, so that every name is one part of the key.
 constexpr char kSchemaPrefix[] = "schema/";
 constexpr char kEntryPrefix[] = "entry/";
@@ -35,8 +36,9 @@ std::string EntryKey(std::string_view schema, std::string_view name) {
 bool IsDefault(std::string_view schema) { return KeyPart(schema) == kDefaultSchema; }
 
 arrow::Status Exists(const Entry& entry) {
-  return MakeError(ErrorCode::kAlreadyExists, std::string(EntryKindName(entry.kind)) + " '" + entry.name +
-                                                  "' exists already; drop it first or choose another name");
+  return MakeError(ErrorCode::kAlreadyExists,
+                   std::string(EntryKindName(entry.kind)) + " '" + entry.name +
+                       "' exists already; drop it first or choose another name");
 }
 
 arrow::Status NoSchema(std::string_view schema) {
@@ -47,7 +49,8 @@ arrow::Result<lsm::TableSchemaPtr> StorageSchema(const TableDef& def) {
   arrow::FieldVector fields;
   for (size_t i = 0; i < def.columns.size(); ++i) {
     const ColumnDef& column = def.columns[i];
-    const bool in_key = std::find(def.key.begin(), def.key.end(), static_cast<int>(i)) != def.key.end();
+    const bool in_key =
+        std::find(def.key.begin(), def.key.end(), static_cast<int>(i)) != def.key.end();
     fields.push_back(arrow::field(column.name, column.type, column.nullable && !in_key));
   }
   return lsm::MakeTableSchema(arrow::schema(std::move(fields)), def.key);
@@ -55,7 +58,8 @@ arrow::Result<lsm::TableSchemaPtr> StorageSchema(const TableDef& def) {
 
 class CatalogTransaction final : public Transaction {
  public:
-  explicit CatalogTransaction(std::unique_ptr<lsm::Transaction> storage) : storage_(std::move(storage)) {}
+  explicit CatalogTransaction(std::unique_ptr<lsm::Transaction> storage)
+      : storage_(std::move(storage)) {}
 
   arrow::Result<EntryPtr> Find(std::string_view schema, std::string_view name) override {
     const auto json = storage_->GetMeta(EntryKey(schema, name));
@@ -82,11 +86,12 @@ class CatalogTransaction final : public Transaction {
   arrow::Result<std::vector<EntryPtr>> List(std::string_view schema) override {
     std::vector<EntryPtr> entries;
     arrow::Status status;
-    storage_->ScanMeta(kEntryPrefix + KeyPart(schema) + "/", [&](const std::string&, const std::string& json) {
-      auto entry = EntryFromJson(json);
-      status &= entry.status();
-      if (entry.ok()) entries.push_back(*entry);
-    });
+    storage_->ScanMeta(kEntryPrefix + KeyPart(schema) + "/",
+                       [&](const std::string&, const std::string& json) {
+                         auto entry = EntryFromJson(json);
+                         status &= entry.status();
+                         if (entry.ok()) entries.push_back(*entry);
+                       });
     ARROW_RETURN_NOT_OK(status);
     return entries;
   }
@@ -99,16 +104,19 @@ class CatalogTransaction final : public Transaction {
   }
 
   arrow::Status DropSchema(const std::string& name, bool cascade) override {
-    if (IsDefault(name)) return MakeError(ErrorCode::kInvalidArgument, "schema 'main' cannot be dropped");
+    if (IsDefault(name))
+      return MakeError(ErrorCode::kInvalidArgument, "schema 'main' cannot be dropped");
     ARROW_ASSIGN_OR_RAISE(const bool exists, HasSchema(name));
     if (!exists) return NoSchema(name);
     ARROW_ASSIGN_OR_RAISE(const auto entries, List(name));
     if (!entries.empty() && !cascade) {
       return MakeError(ErrorCode::kInvalidArgument,
-                       "schema '" + name + "' is not empty (it holds " + std::string(EntryKindName(entries[0]->kind)) +
-                           " '" + entries[0]->name + "'); use CASCADE to drop what it holds");
+                       "schema '" + name + "' is not empty (it holds " +
+                           std::string(EntryKindName(entries[0]->kind)) + " '" + entries[0]->name +
+                           "'); use CASCADE to drop what it holds");
     }
-    for (const EntryPtr& entry : entries) ARROW_RETURN_NOT_OK(Drop(entry->schema, entry->name, entry->kind));
+    for (const EntryPtr& entry : entries)
+      ARROW_RETURN_NOT_OK(Drop(entry->schema, entry->name, entry->kind));
     ++changes_;
     return storage_->DeleteMeta(SchemaKey(name));
   }
@@ -140,9 +148,12 @@ class CatalogTransaction final : public Transaction {
   arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind) override {
     ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, name));
     const std::string kind_name(EntryKindName(kind));
-    if (!entry) return MakeError(ErrorCode::kNotFound, "there is no " + kind_name + " '" + std::string(name) + "'");
+    if (!entry)
+      return MakeError(ErrorCode::kNotFound,
+                       "there is no " + kind_name + " '" + std::string(name) + "'");
     if (entry->kind != kind) {
-      return MakeError(ErrorCode::kInvalidArgument, "'" + entry->name + "' is no " + kind_name + " but a " +
+      return MakeError(ErrorCode::kInvalidArgument, "'" + entry->name + "' is no " + kind_name +
+                                                        " but a " +
                                                         std::string(EntryKindName(entry->kind)));
     }
     if (entry->table) ARROW_RETURN_NOT_OK(storage_->DropTable(entry->table->id));

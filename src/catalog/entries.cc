@@ -16,7 +16,8 @@ using nlohmann::json;
 
 constexpr int kEntryVersion = 1;
 
-// Types as base64 of an Arrow IPC schema message of one field: exact for every type, extension types too.
+// Types as base64 of an Arrow IPC schema message of one field: exact for every type, extension
+// types too.
 std::string TypeToText(const std::shared_ptr<arrow::DataType>& type) {
   auto buffer = arrow::ipc::SerializeSchema(*arrow::schema({arrow::field("", type)}));
   return buffer.ok() ? arrow::util::base64_encode(std::string_view(**buffer)) : std::string();
@@ -27,7 +28,8 @@ arrow::Result<std::shared_ptr<arrow::DataType>> TypeFromText(const std::string& 
   arrow::io::BufferReader reader(arrow::Buffer::FromString(bytes));
   arrow::ipc::DictionaryMemo memo;
   ARROW_ASSIGN_OR_RAISE(auto schema, arrow::ipc::ReadSchema(&reader, &memo));
-  if (schema->num_fields() != 1) return MakeError(ErrorCode::kDamaged, "a catalog entry holds a damaged type");
+  if (schema->num_fields() != 1)
+    return MakeError(ErrorCode::kDamaged, "a catalog entry holds a damaged type");
   return schema->field(0)->type();
 }
 
@@ -96,7 +98,8 @@ arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry,
   return table;
 }
 
-arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const Entry& entry, const json& j) {
+arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const Entry& entry,
+                                                                        const json& j) {
   auto table = std::make_shared<ExternalTableDef>();
   table->schema = entry.schema;
   table->name = entry.name;
@@ -107,7 +110,8 @@ arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const En
   ARROW_ASSIGN_OR_RAISE(table->partitioned_by, ColumnsFromJson(j.at("partitioned_by")));
   table->options = j.at("options").get<std::map<std::string, std::string>>();
   for (const json& file : j.at("files")) {
-    table->files.push_back({file.at(0).get<std::string>(), file.at(1).get<uint64_t>(), file.at(2).get<int64_t>()});
+    table->files.push_back(
+        {file.at(0).get<std::string>(), file.at(1).get<uint64_t>(), file.at(2).get<int64_t>()});
   }
   table->file_count = j.at("file_count").get<uint64_t>();
   return table;
@@ -115,7 +119,8 @@ arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const En
 
 arrow::Result<EntryPtr> EntryFrom(const json& j) {
   if (j.at("version").get<int>() > kEntryVersion) {
-    return MakeError(ErrorCode::kFormatVersion, "a catalog entry was written by a newer build of Pyralog");
+    return MakeError(ErrorCode::kFormatVersion,
+                     "a catalog entry was written by a newer build of Pyralog");
   }
   auto entry = std::make_shared<Entry>();
   entry->schema = j.at("schema").get<std::string>();
@@ -131,10 +136,12 @@ arrow::Result<EntryPtr> EntryFrom(const json& j) {
     ARROW_ASSIGN_OR_RAISE(entry->external, ExternalFromJson(*entry, j.at("external")));
   } else if (kind == EntryKindName(EntryKind::kView)) {
     entry->kind = EntryKind::kView;
-    entry->view = std::make_shared<const ViewDef>(ViewDef{entry->schema, entry->name, j.at("sql").get<std::string>(),
-                                                          j.at("aliases").get<std::vector<std::string>>()});
+    entry->view = std::make_shared<const ViewDef>(
+        ViewDef{entry->schema, entry->name, j.at("sql").get<std::string>(),
+                j.at("aliases").get<std::vector<std::string>>()});
   } else {
-    return MakeError(ErrorCode::kFormatVersion, "a catalog entry is a '" + kind + "', which this build does not know");
+    return MakeError(ErrorCode::kFormatVersion,
+                     "a catalog entry is a '" + kind + "', which this build does not know");
   }
   return entry;
 }
@@ -174,7 +181,8 @@ arrow::Result<EntryPtr> EntryFromJson(std::string_view text) {
   try {
     return EntryFrom(json::parse(text));
   } catch (const std::exception& error) {
-    return MakeError(ErrorCode::kDamaged, std::string("a catalog entry cannot be read: ") + error.what());
+    return MakeError(ErrorCode::kDamaged,
+                     std::string("a catalog entry cannot be read: ") + error.what());
   }
 }
 

@@ -1,4 +1,5 @@
-// What a name in the catalog stands for. Plain values, made of and turned into JSON; no SQL parsing here.
+// What a name in the catalog stands for. Plain values, made of and turned into JSON; no SQL parsing
+// here.
 #pragma once
 
 #include <map>
@@ -19,8 +20,8 @@ std::string_view EntryKindName(EntryKind kind);  // "schema", "table", "external
 
 struct ColumnDef {
   std::string name;
-  std::shared_ptr<arrow::DataType> type;   // as stored
-  std::string sql_type;                    // as the SQL engine spells it: "DECIMAL(18,3)", "HUGEINT", "UUID", ...
+  std::shared_ptr<arrow::DataType> type;  // as stored
+  std::string sql_type;  // as the SQL engine spells it: "DECIMAL(18,3)", "HUGEINT", "UUID", ...
   bool nullable = true;
   std::optional<std::string> default_sql;  // an expression's text
 };
@@ -28,17 +29,17 @@ struct ColumnDef {
 struct TableDef {
   std::string schema;
   std::string name;
-  TableId id;                              // given by the catalog when created
+  TableId id;  // given by the catalog when created
   std::vector<ColumnDef> columns;
-  std::vector<int> key;                    // positions in columns, in key order
-  std::vector<std::string> checks;         // CHECK expressions' texts
+  std::vector<int> key;             // positions in columns, in key order
+  std::vector<std::string> checks;  // CHECK expressions' texts
 };
 
 struct ViewDef {
   std::string schema;
   std::string name;
-  std::string sql;                         // the SELECT
-  std::vector<std::string> aliases;        // column names given in CREATE VIEW v(a, b)
+  std::string sql;                   // the SELECT
+  std::vector<std::string> aliases;  // column names given in CREATE VIEW v(a, b)
 };
 
 // A registered file or set of files, never copied. About 1 KB whatever the data's size.
@@ -46,25 +47,26 @@ struct ExternalTableDef {
   struct FileIdentity {
     std::string path;
     uint64_t size = 0;
-    int64_t modified_ns = 0;               // since 1970
+    int64_t modified_ns = 0;  // since 1970
   };
   std::string schema;
   std::string name;
-  std::string format;                      // a name in the format registry
-  std::string location;                    // path, file:// URI or glob, as given; relative ones are made absolute
-  std::vector<ColumnDef> columns;          // declared, else as found at registration
+  std::string format;    // a name in the format registry
+  std::string location;  // path, file:// URI or glob, as given; relative ones are made absolute
+  std::vector<ColumnDef> columns;  // declared, else as found at registration
   bool columns_declared = false;
   std::vector<ColumnDef> partitioned_by;
   std::map<std::string, std::string> options;
-  std::vector<FileIdentity> files;         // as found at registration (at most 1000; then only the count)
+  std::vector<FileIdentity> files;  // as found at registration (at most 1000; then only the count)
   uint64_t file_count = 0;
 };
 
-// One entry of the catalog; exactly one pointer besides `kind` is set (none for a schema). Immutable.
+// One entry of the catalog; exactly one pointer besides `kind` is set (none for a schema).
+// Immutable.
 struct Entry {
   EntryKind kind = EntryKind::kSchema;
   std::string schema;
-  std::string name;                        // of a schema: the schema's own name
+  std::string name;  // of a schema: the schema's own name
   std::shared_ptr<const TableDef> table;
   std::shared_ptr<const ExternalTableDef> external;
   std::shared_ptr<const ViewDef> view;

@@ -140,7 +140,8 @@ arrow::Status CheckOptionNames(const FormatInfo& format, const Options& options,
 // The positions of the requested columns in `schema`: all when the request names none.
 arrow::Result<std::vector<int>> ColumnPositions(const arrow::Schema& schema,
                                                 const batch::ScanRequest& request);
-// The filter bound to `schema`; an error when it names what is not there or compares what cannot be compared.
+// The filter bound to `schema`; an error when it names what is not there or compares what cannot be
+// compared.
 arrow::Result<arrow::compute::Expression> BindFilter(const arrow::compute::Expression& filter,
                                                      const arrow::Schema& schema);
 // The fields at these positions.

@@ -5,8 +5,8 @@
 
 namespace pyralog::lsm {
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterBatch(const std::shared_ptr<arrow::RecordBatch>& batch,
-                                                               const MaskWords& mask, int64_t kept) {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterBatch(
+    const std::shared_ptr<arrow::RecordBatch>& batch, const MaskWords& mask, int64_t kept) {
   if (kept == batch->num_rows()) return batch;
   arrow::ArrayVector columns;
   for (const auto& column : batch->columns()) {
@@ -16,8 +16,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterBatch(const std::shared
   return arrow::RecordBatch::Make(batch->schema(), kept, std::move(columns));
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> AdaptBatch(const std::shared_ptr<arrow::RecordBatch>& batch,
-                                                              const TableSchemaPtr& from, const TableSchemaPtr& to) {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> AdaptBatch(
+    const std::shared_ptr<arrow::RecordBatch>& batch, const TableSchemaPtr& from,
+    const TableSchemaPtr& to) {
   if (from->version == to->version) return batch;
   const ColumnMap map(from, to);
   arrow::ArrayVector columns;
@@ -33,7 +34,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> AdaptBatch(const std::shared_
   return arrow::RecordBatch::Make(to->arrow, batch->num_rows(), std::move(columns));
 }
 
-arrow::Result<std::unique_ptr<KeptRows>> CopyLiveRows(const RowSource& source, const TableSchemaPtr& schema,
+arrow::Result<std::unique_ptr<KeptRows>> CopyLiveRows(const RowSource& source,
+                                                      const TableSchemaPtr& schema,
                                                       CommitNumber snapshot, CommitNumber birth,
                                                       SegmentWriter* writer) {
   const int64_t rows = source.BornAt(snapshot);

@@ -1,4 +1,5 @@
-// Columns as a newer schema wants them: matched by field id, cast losslessly, or made up for rows older than the field.
+// Columns as a newer schema wants them: matched by field id, cast losslessly, or made up for rows
+// older than the field.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,8 @@ class ColumnMap {
   // Neither missing nor of another type: the stored array is the answer.
   bool identical(int wanted_column) const { return identical_[wanted_column]; }
   // The stored array in the wanted type.
-  arrow::Result<std::shared_ptr<arrow::Array>> Adapt(int wanted_column, std::shared_ptr<arrow::Array> stored) const;
+  arrow::Result<std::shared_ptr<arrow::Array>> Adapt(int wanted_column,
+                                                     std::shared_ptr<arrow::Array> stored) const;
   // `rows` times the value of rows older than the field.
   arrow::Result<std::shared_ptr<arrow::Array>> Missing(int wanted_column, int64_t rows) const;
 

@@ -1,4 +1,5 @@
-// The commit path: check against everything committed since the snapshot, log, publish, wait until durable.
+// The commit path: check against everything committed since the snapshot, log, publish, wait until
+// durable.
 #include <algorithm>
 #include <numeric>
 
@@ -12,8 +13,9 @@ namespace {
 constexpr uint64_t kForgetEvery = 64;  // commits between prunings of deletion vectors
 
 arrow::Status Conflict(const std::string& what) {
-  return MakeError(ErrorCode::kConflict,
-                   "conflict: " + what + " by a transaction that committed first; roll back and retry");
+  return MakeError(
+      ErrorCode::kConflict,
+      "conflict: " + what + " by a transaction that committed first; roll back and retry");
 }
 
 // The row's primary key, from a source's own columns: "id = 5".
@@ -24,7 +26,8 @@ std::string KeyText(const PreparedTable& table, const KeyBatch* keys, int64_t i)
     for (int column : table.schema->key) {
       auto value = table.batches[b]->column(column)->GetScalar(i);
       if (!text.empty()) text += ", ";
-      text += table.schema->arrow->field(column)->name() + " = " + (value.ok() ? (*value)->ToString() : "?");
+      text += table.schema->arrow->field(column)->name() + " = " +
+              (value.ok() ? (*value)->ToString() : "?");
     }
     return text;
   }
@@ -32,9 +35,10 @@ std::string KeyText(const PreparedTable& table, const KeyBatch* keys, int64_t i)
 }
 
 bool IsOwnDeletion(const PreparedTable& table, const RowSource* source, int64_t row) {
-  return std::any_of(table.deletions.begin(), table.deletions.end(), [&](const PreparedTable::Deletions& d) {
-    return d.source.get() == source && std::binary_search(d.rows.begin(), d.rows.end(), row);
-  });
+  return std::any_of(
+      table.deletions.begin(), table.deletions.end(), [&](const PreparedTable::Deletions& d) {
+        return d.source.get() == source && std::binary_search(d.rows.begin(), d.rows.end(), row);
+      });
 }
 
 }  // namespace
@@ -54,7 +58,8 @@ arrow::Status EngineImpl::CheckMeta(const PreparedCommit& prepared) const {
     const auto now = current.entries->find(key);
     const bool is = now != current.entries->end();
     const bool was = then && then->contains(key);
-    if (is != was || (is && now->second.commit > prepared.snapshot)) return Conflict("'" + key + "' was changed");
+    if (is != was || (is && now->second.commit > prepared.snapshot))
+      return Conflict("'" + key + "' was changed");
     return arrow::Status::OK();
   };
   for (const MetaChange& change : prepared.meta) ARROW_RETURN_NOT_OK(check(change.key));
@@ -74,16 +79,19 @@ arrow::Status EngineImpl::CheckTables(const PreparedCommit& prepared) const {
     const auto it = tables->find(change.table);
     if (it == tables->end()) return Conflict("the table was dropped");
     const auto written = last_write_.find(change.table);
-    if (change.op == TableOp::kAlter && written != last_write_.end() && written->second > prepared.snapshot) {
+    if (change.op == TableOp::kAlter && written != last_write_.end() &&
+        written->second > prepared.snapshot) {
       return Conflict("the table whose definition changes was written");
     }
-    if (it->second->schemas.back().first > prepared.snapshot) return Conflict("the table's definition was changed");
+    if (it->second->schemas.back().first > prepared.snapshot)
+      return Conflict("the table's definition was changed");
   }
   for (const PreparedTable& table : prepared.tables) {
     if (created.contains(table.table)) continue;
     const auto it = tables->find(table.table);
     if (it == tables->end()) return Conflict("the table was dropped");
-    if (it->second->schemas.back().first > prepared.snapshot) return Conflict("the table's definition was changed");
+    if (it->second->schemas.back().first > prepared.snapshot)
+      return Conflict("the table's definition was changed");
   }
   return arrow::Status::OK();
 }
@@ -93,7 +101,8 @@ arrow::Status EngineImpl::ResolveDeletions(PreparedTable* table) const {
   for (const PreparedTable::Deletions& d : table->deletions) {
     for (int64_t row : d.rows) {
       RowPlace place = Relocated({d.source, row});
-      if (!place.source || place.source->deaths().IsDead(place.row)) return Conflict("the row was changed or deleted");
+      if (!place.source || place.source->deaths().IsDead(place.row))
+        return Conflict("the row was changed or deleted");
       resolved[std::move(place.source)].push_back(place.row);
     }
   }
@@ -106,7 +115,8 @@ arrow::Status EngineImpl::ResolveDeletions(PreparedTable* table) const {
 }
 
 arrow::Status EngineImpl::CheckKeysAgainst(const KeyBatch& keys, const PreparedTable& table,
-                                           const TableVersion& version, CommitNumber snapshot) const {
+                                           const TableVersion& version,
+                                           CommitNumber snapshot) const {
   std::vector<int64_t> all(keys.size());
   std::iota(all.begin(), all.end(), 0);
   std::vector<int64_t> newer(keys.size());
@@ -122,10 +132,12 @@ arrow::Status EngineImpl::CheckKeysAgainst(const KeyBatch& keys, const PreparedT
   return arrow::Status::OK();
 }
 
-arrow::Status EngineImpl::CheckKeys(const PreparedCommit& prepared, const PreparedTable& table) const {
+arrow::Status EngineImpl::CheckKeys(const PreparedCommit& prepared,
+                                    const PreparedTable& table) const {
   if (!table.schema->keyed()) return arrow::Status::OK();
   const auto written = last_write_.find(table.table);
-  if (written == last_write_.end() || written->second <= prepared.snapshot) return arrow::Status::OK();
+  if (written == last_write_.end() || written->second <= prepared.snapshot)
+    return arrow::Status::OK();
   const auto tables = CurrentTables();
   const TableVersion& version = *tables->at(table.table);
   for (const KeyBatch& keys : table.keys) {
@@ -146,7 +158,8 @@ arrow::Status EngineImpl::CheckKeys(const PreparedCommit& prepared, const Prepar
   return arrow::Status::OK();
 }
 
-arrow::Result<std::string> EngineImpl::EncodeRecord(const PreparedCommit& prepared, CommitNumber commit) {
+arrow::Result<std::string> EngineImpl::EncodeRecord(const PreparedCommit& prepared,
+                                                    CommitNumber commit) {
   CommitRecord record;
   record.commit = commit;
   record.meta = prepared.meta;
@@ -186,8 +199,10 @@ arrow::Result<std::string> EngineImpl::EncodeRecord(const PreparedCommit& prepar
   return EncodeCommitRecord(record);
 }
 
-arrow::Status EngineImpl::ApplyRows(PreparedTable* table, const TableVersion& version, CommitNumber commit) {
-  const CommitNumber oldest = commit.value() % kForgetEvery == 0 ? OldestSnapshot() : CommitNumber{};
+arrow::Status EngineImpl::ApplyRows(PreparedTable* table, const TableVersion& version,
+                                    CommitNumber commit) {
+  const CommitNumber oldest =
+      commit.value() % kForgetEvery == 0 ? OldestSnapshot() : CommitNumber{};
   for (const PreparedTable::Deletions& d : table->deletions) {
     for (int64_t row : d.rows) d.source->deaths().Kill(row, commit);
     if (oldest.value() > 0) d.source->deaths().Forget(oldest);
@@ -219,7 +234,8 @@ TableVersionPtr EngineImpl::WithSegments(const PreparedTable& table, const Table
   return next;
 }
 
-void EngineImpl::ApplyTableChanges(const PreparedCommit& prepared, CommitNumber commit, TableMap* tables) {
+void EngineImpl::ApplyTableChanges(const PreparedCommit& prepared, CommitNumber commit,
+                                   TableMap* tables) {
   for (const TableChange& change : prepared.table_changes) {
     const auto it = tables->find(change.table);
     if (change.op == TableOp::kDrop) {
@@ -244,7 +260,8 @@ void EngineImpl::ApplyTableChanges(const PreparedCommit& prepared, CommitNumber 
     }
     version->id = change.table;
     version->schemas.emplace_back(commit, change.schema);
-    version->sources.push_back({std::make_shared<MemTable>(change.table, change.schema, ordinal), nullptr});
+    version->sources.push_back(
+        {std::make_shared<MemTable>(change.table, change.schema, ordinal), nullptr});
     (*tables)[change.table] = std::move(version);
   }
 }
@@ -264,7 +281,8 @@ void EngineImpl::ApplyMeta(std::vector<MetaChange> changes, CommitNumber commit)
 }
 
 arrow::Status EngineImpl::ApplyCommit(PreparedCommit prepared, CommitNumber commit) {
-  // The list of tables is copied only when it changes: a plain commit goes into memtables that are there.
+  // The list of tables is copied only when it changes: a plain commit goes into memtables that are
+  // there.
   auto current = CurrentTables();
   const bool lists_change =
       !prepared.table_changes.empty() ||
@@ -278,7 +296,8 @@ arrow::Status EngineImpl::ApplyCommit(PreparedCommit prepared, CommitNumber comm
   const TableMap& tables = changed ? *changed : *current;
   for (PreparedTable& table : prepared.tables) {
     // Spilled rows first: what is still in memory came after them.
-    if (!table.segments.empty()) (*changed)[table.table] = WithSegments(table, *tables.at(table.table), commit);
+    if (!table.segments.empty())
+      (*changed)[table.table] = WithSegments(table, *tables.at(table.table), commit);
     ARROW_RETURN_NOT_OK(ApplyRows(&table, *tables.at(table.table), commit));
     last_write_[table.table] = commit;
   }

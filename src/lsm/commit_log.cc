@@ -9,8 +9,8 @@
 namespace pyralog::lsm {
 namespace {
 
-constexpr uint64_t kRecordFrame = 16;     // length, type, checksum
-constexpr uint64_t kGroupSlack = 1024;    // sector headers and padding of a small group
+constexpr uint64_t kRecordFrame = 16;   // length, type, checksum
+constexpr uint64_t kGroupSlack = 1024;  // sector headers and padding of a small group
 
 }  // namespace
 
@@ -80,9 +80,10 @@ arrow::Status CommitLog::WriteQueued(bool sync) {
     unsynced_ = !sync && (unsynced_ || !records.empty());
     if (dead_.ok()) durable_.store(last, std::memory_order_release);
   } else if (dead_.ok()) {
-    dead_ = MakeError(ErrorCode::kReadOnly, "the write-ahead log could not be written (" + status.message() +
-                                                "); nothing after the last acknowledged commit is kept and the database "
-                                                "is read-only until it is opened again");
+    dead_ = MakeError(ErrorCode::kReadOnly,
+                      "the write-ahead log could not be written (" + status.message() +
+                          "); nothing after the last acknowledged commit is kept and the database "
+                          "is read-only until it is opened again");
   }
   idle_.NotifyAll();
   return dead_;
@@ -117,8 +118,9 @@ arrow::Status CommitLog::CloseWriter(bool goes_on) {
   auto writer = std::move(writer_);
   arrow::Status status = writer->CloseCleanly(goes_on);
   if (!status.ok() && dead_.ok()) {
-    dead_ = MakeError(ErrorCode::kReadOnly, "the write-ahead log could not be closed (" + status.message() +
-                                                "); the database is read-only until it is opened again");
+    dead_ = MakeError(ErrorCode::kReadOnly,
+                      "the write-ahead log could not be closed (" + status.message() +
+                          "); the database is read-only until it is opened again");
   }
   return dead_;
 }

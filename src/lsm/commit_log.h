@@ -1,11 +1,13 @@
 // Group commit: many commits, one write, one sync.
 //
-// Commits queue their records in order. Whoever waits first while nobody writes becomes the writer for all that is queued
-// ("greedy": no timer; a group is what came while the last one was being synced), then publishes the new durable number.
+// Commits queue their records in order. Whoever waits first while nobody writes becomes the writer
+// for all that is queued
+// ("greedy": no timer; a group is what came while the last one was being synced), then publishes
+// the new durable number.
 //
-// Invariants. The durable number never passes a record whose sync has not succeeded (in `normal`: whose write has
-// not). After a failed write or sync the log is dead: what was queued fails, nothing more is accepted, and the durable
-// number stays, until the database is opened again.
+// Invariants. The durable number never passes a record whose sync has not succeeded (in `normal`:
+// whose write has not). After a failed write or sync the log is dead: what was queued fails,
+// nothing more is accepted, and the durable number stays, until the database is opened again.
 #pragma once
 
 #include <atomic>
@@ -27,11 +29,12 @@ class CommitLog {
   // The last commit that recovery found; before any other call.
   void StartAt(CommitNumber durable) { durable_ = durable; }
 
-  // Sets the first log file, or changes to the next. REQUIRES: nothing queued or being written (see Drain).
+  // Sets the first log file, or changes to the next. REQUIRES: nothing queued or being written (see
+  // Drain).
   void SetWriter(std::unique_ptr<RecordLogWriter> writer) EXCLUDES(mutex_);
 
-  // Space for a record of this size, kept apart until it is queued; `urgent` records may use the last kEmergency
-  // bytes. kNoSpace changes nothing.
+  // Space for a record of this size, kept apart until it is queued; `urgent` records may use the
+  // last kEmergency bytes. kNoSpace changes nothing.
   arrow::Status Reserve(uint64_t bytes, bool urgent) EXCLUDES(mutex_);
   // Queues one commit's record. Order of calls is order in the log. REQUIRES: Reserve.
   void Queue(std::string record, CommitNumber commit) EXCLUDES(mutex_);
@@ -62,7 +65,8 @@ class CommitLog {
   std::unique_ptr<RecordLogWriter> writer_ GUARDED_BY(mutex_);
   std::vector<std::string> queue_ GUARDED_BY(mutex_);
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
-  uint64_t available_ GUARDED_BY(mutex_) = 0;  // reserved bytes that no queued record needs, at the least
+  uint64_t available_ GUARDED_BY(mutex_) =
+      0;  // reserved bytes that no queued record needs, at the least
   CommitNumber last_queued_ GUARDED_BY(mutex_);
   bool writing_ GUARDED_BY(mutex_) = false;
   bool unsynced_ GUARDED_BY(mutex_) = false;

@@ -17,8 +17,9 @@ void AppendString(std::string* out, std::string_view s) {
 }
 
 void AppendSegment(std::string* out, const SegmentMeta& m) {
-  for (uint64_t v : {m.id.value(), uint64_t{m.table.value()}, uint64_t{m.schema_version}, uint64_t{m.level}, m.rows,
-                     m.arrow_bytes, m.index_bytes, m.index_check, m.min_birth.value(), m.max_birth.value()}) {
+  for (uint64_t v : {m.id.value(), uint64_t{m.table.value()}, uint64_t{m.schema_version},
+                     uint64_t{m.level}, m.rows, m.arrow_bytes, m.index_bytes, m.index_check,
+                     m.min_birth.value(), m.max_birth.value()}) {
     AppendLittle(out, v);
   }
 }
@@ -37,7 +38,8 @@ void AppendDeletions(std::string* out, const LoggedDeletions& d) {
   }
 }
 
-// Takes values off the front of the bytes; after the first one that does not fit, everything is zero and ok() false.
+// Takes values off the front of the bytes; after the first one that does not fit, everything is
+// zero and ok() false.
 class Cursor {
  public:
   explicit Cursor(std::string_view bytes) : rest_(bytes) {}
@@ -93,7 +95,8 @@ LoggedDeletions TakeDeletions(Cursor* in) {
   if (in_segment) d.segment = SegmentId(segment);
   const uint32_t n = in->TakeCount(in_segment ? 4 : 8);
   d.rows.reserve(n);
-  for (uint32_t i = 0; i < n; ++i) d.rows.push_back(in_segment ? in->Take<uint32_t>() : in->Take<uint64_t>());
+  for (uint32_t i = 0; i < n; ++i)
+    d.rows.push_back(in_segment ? in->Take<uint32_t>() : in->Take<uint64_t>());
   return d;
 }
 
@@ -145,7 +148,8 @@ arrow::Result<CommitRecord> DecodeCommitRecord(std::string_view body) {
     record.meta.push_back(std::move(change));
   }
   for (uint32_t n = in.TakeCount(5); n > 0; --n) {
-    TableChange change{static_cast<TableOp>(in.Take<uint8_t>()), TableId(in.Take<uint32_t>()), nullptr};
+    TableChange change{static_cast<TableOp>(in.Take<uint8_t>()), TableId(in.Take<uint32_t>()),
+                       nullptr};
     if (change.op != TableOp::kDrop) {
       ARROW_ASSIGN_OR_RAISE(change.schema, DeserializeTableSchema(in.TakeString()));
     }
@@ -161,7 +165,8 @@ arrow::Result<CommitRecord> DecodeCommitRecord(std::string_view body) {
   }
   for (uint32_t n = in.TakeCount(80); n > 0; --n) record.segments.push_back(TakeSegment(&in));
   for (uint32_t n = in.TakeCount(17); n > 0; --n) record.deletions.push_back(TakeDeletions(&in));
-  if (!in.ok() || !in.at_end()) return MakeError(ErrorCode::kDamaged, "a commit record does not end where it should");
+  if (!in.ok() || !in.at_end())
+    return MakeError(ErrorCode::kDamaged, "a commit record does not end where it should");
   return record;
 }
 

@@ -73,7 +73,8 @@ ManifestState ExampleState() {
   state.next_table = 2;
   state.next_segment = 6;
   state.meta = std::make_shared<MetaMap>(MetaMap{{"k", {"v", CommitNumber(4)}}});
-  const TableSchemaPtr schema = MakeTableSchema(arrow::schema({arrow::field("id", arrow::int64(), false)}), {0}).ValueOrDie();
+  const TableSchemaPtr schema =
+      MakeTableSchema(arrow::schema({arrow::field("id", arrow::int64(), false)}), {0}).ValueOrDie();
   ManifestTable table;
   table.schemas = {{CommitNumber(1), schema}};
   table.flushed_ordinal = 100;
@@ -100,7 +101,8 @@ TEST(ManifestEdit, IsTheDifferenceOfTwoStates) {
   to.segments[meta.id] = meta;
   to.tables[TableId(1)].segments = {SegmentId(7)};
   ManifestState state;
-  ASSERT_TRUE(ApplyManifestEdit(EncodeManifestEdit(ManifestState{}, from).ValueOrDie(), &state).ok());
+  ASSERT_TRUE(
+      ApplyManifestEdit(EncodeManifestEdit(ManifestState{}, from).ValueOrDie(), &state).ok());
   EXPECT_EQ(state.meta->at("k").value, "v");
   EXPECT_EQ(state.meta->at("k").commit, CommitNumber(4));
   EXPECT_EQ(state.packs.at(SegmentId(5)), 3u);

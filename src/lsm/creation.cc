@@ -16,8 +16,8 @@ DatabaseId NewDatabaseId() {
 }
 
 arrow::Status CurrentIsMissing(const std::string& current, const std::string& though) {
-  return MakeError(ErrorCode::kDamaged,
-                   current + ": is missing, though " + though + "; restore the database from a backup");
+  return MakeError(ErrorCode::kDamaged, current + ": is missing, though " + though +
+                                            "; restore the database from a backup");
 }
 
 // The files of a folder; none when there is no such folder.
@@ -36,12 +36,13 @@ arrow::Status EngineImpl::CheckFresh() {
     if (entry.name.starts_with("MANIFEST-") && !entry.name.starts_with(ManifestFileName(1))) {
       return CurrentIsMissing(current, "the folder holds " + entry.name);
     }
-    const bool ours = entry.name == "LOCK" || entry.name == "wal" || entry.name == "hot" || entry.name == "tmp" ||
-                      entry.name == "readers" || entry.name.starts_with("MANIFEST-") ||
-                      entry.name.starts_with("CURRENT");
+    const bool ours = entry.name == "LOCK" || entry.name == "wal" || entry.name == "hot" ||
+                      entry.name == "tmp" || entry.name == "readers" ||
+                      entry.name.starts_with("MANIFEST-") || entry.name.starts_with("CURRENT");
     if (ours) continue;
-    return MakeError(ErrorCode::kInvalidArgument, path_ + ": is a folder that holds other files (" + entry.name +
-                                                      ") and no Pyralog database; name an empty or a new folder");
+    return MakeError(ErrorCode::kInvalidArgument,
+                     path_ + ": is a folder that holds other files (" + entry.name +
+                         ") and no Pyralog database; name an empty or a new folder");
   }
   ARROW_ASSIGN_OR_RAISE(const auto hot, ListIfThere(env_, PathOf("hot")));
   if (!hot.empty()) return CurrentIsMissing(current, "there are tables in " + PathOf("hot"));
@@ -68,10 +69,12 @@ arrow::Status EngineImpl::CreateFresh() {
 
 arrow::Status EngineImpl::MakeFresh() {
   database_ = NewDatabaseId();
-  for (const char* folder : {"wal", "hot", "tmp"}) ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, PathOf(folder)));
+  for (const char* folder : {"wal", "hot", "tmp"})
+    ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, PathOf(folder)));
   ARROW_RETURN_NOT_OK(CreateWal(1, options_.wal_preallocate_bytes).status());
   ARROW_RETURN_NOT_OK(env_->SyncDir(path_));
-  if (const std::string parent = io::ParentPath(path_); !parent.empty()) ARROW_RETURN_NOT_OK(env_->SyncDir(parent));
+  if (const std::string parent = io::ParentPath(path_); !parent.empty())
+    ARROW_RETURN_NOT_OK(env_->SyncDir(parent));
   ARROW_ASSIGN_OR_RAISE(manifest_, Manifest::Create(env_, path_, database_));
   return arrow::Status::OK();
 }

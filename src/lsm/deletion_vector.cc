@@ -10,7 +10,9 @@ namespace {
 
 static_assert(kUnitRows == 122880, "blocks are cut like units");
 
-bool GetBit(const std::vector<uint64_t>& words, int64_t i) { return (words[i >> 6] >> (i & 63)) & 1; }
+bool GetBit(const std::vector<uint64_t>& words, int64_t i) {
+  return (words[i >> 6] >> (i & 63)) & 1;
+}
 
 // First entry with a commit above `snapshot`.
 template <class Deaths>
@@ -62,7 +64,8 @@ bool DeletionVector::IsDeadAt(int64_t row, CommitNumber snapshot) const {
   return !DiedAfter(*block, row % kBlockRows, snapshot);
 }
 
-void DeletionVector::ClearDead(int64_t first, int64_t count, CommitNumber snapshot, uint64_t* words) const {
+void DeletionVector::ClearDead(int64_t first, int64_t count, CommitNumber snapshot,
+                               uint64_t* words) const {
   ReadLock lock(mutex_);
   if (dead_ == 0) return;
   const int64_t end = first + count;
@@ -135,7 +138,8 @@ std::vector<Death> DeletionVector::DeathsAfter(CommitNumber since) const {
       deaths.push_back({static_cast<uint32_t>(b * kBlockRows + d->row), d->commit});
     }
   }
-  std::sort(deaths.begin(), deaths.end(), [](const Death& a, const Death& b) { return a.row < b.row; });
+  std::sort(deaths.begin(), deaths.end(),
+            [](const Death& a, const Death& b) { return a.row < b.row; });
   return deaths;
 }
 

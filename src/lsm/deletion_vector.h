@@ -1,8 +1,9 @@
 // Which rows of one source are dead, and since which commit.
 //
-// One bit a row, in blocks of kUnitRows rows made when first needed. Beside the bits each block remembers the commits of recent
-// deaths, so that a reader at an older snapshot still sees the rows that died after it; Forget drops what no snapshot
-// needs any more. Commit numbers given to Kill never go down.
+// One bit a row, in blocks of kUnitRows rows made when first needed. Beside the bits each block
+// remembers the commits of recent deaths, so that a reader at an older snapshot still sees the rows
+// that died after it; Forget drops what no snapshot needs any more. Commit numbers given to Kill
+// never go down.
 #pragma once
 
 #include <cstdint>
@@ -26,16 +27,19 @@ class DeletionVector {
   // Dead at any commit so far.
   bool IsDead(int64_t row) const EXCLUDES(mutex_);
   bool IsDeadAt(int64_t row, CommitNumber snapshot) const EXCLUDES(mutex_);
-  // Clears bits of `words` (bit i is row first + i) for rows of [first, first + count) that are dead at the
-  // snapshot. REQUIRES: first % 64 == 0 or count small (any value works; multiples of 64 are fast).
-  void ClearDead(int64_t first, int64_t count, CommitNumber snapshot, uint64_t* words) const EXCLUDES(mutex_);
+  // Clears bits of `words` (bit i is row first + i) for rows of [first, first + count) that are
+  // dead at the snapshot. REQUIRES: first % 64 == 0 or count small (any value works; multiples of
+  // 64 are fast).
+  void ClearDead(int64_t first, int64_t count, CommitNumber snapshot, uint64_t* words) const
+      EXCLUDES(mutex_);
   int64_t CountDead(CommitNumber snapshot) const EXCLUDES(mutex_);
   int64_t CountDead() const EXCLUDES(mutex_);
   // Number of rows of [first, first + count) dead at any commit; a bound for any snapshot.
   bool AnyDead(int64_t first, int64_t count) const EXCLUDES(mutex_);
   CommitNumber last_death() const EXCLUDES(mutex_);
 
-  // Rows that died after `since`, ascending. REQUIRES: Forget was not called with a number above `since`.
+  // Rows that died after `since`, ascending. REQUIRES: Forget was not called with a number above
+  // `since`.
   std::vector<Death> DeathsAfter(CommitNumber since) const EXCLUDES(mutex_);
   // All dead rows at `snapshot`, ascending; their commit is given as `snapshot`.
   std::vector<Death> AllDeaths(CommitNumber snapshot) const EXCLUDES(mutex_);

@@ -9,7 +9,8 @@
 namespace pyralog::lsm {
 namespace {
 
-constexpr uint64_t kSmallestLog = 256 << 10;  // bytes that a log file is given at first, at the least
+constexpr uint64_t kSmallestLog = 256
+                                  << 10;  // bytes that a log file is given at first, at the least
 
 std::string Numbered(const char* format, unsigned long long number) {
   char name[48];
@@ -19,7 +20,8 @@ std::string Numbered(const char* format, unsigned long long number) {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<Engine>> Engine::Open(io::Env* env, std::string path, EngineOptions options) {
+arrow::Result<std::unique_ptr<Engine>> Engine::Open(io::Env* env, std::string path,
+                                                    EngineOptions options) {
   auto engine = std::make_unique<EngineImpl>(env, std::move(path), options);
   ARROW_RETURN_NOT_OK(engine->Recover());
   engine->StartBackground();
@@ -57,9 +59,11 @@ Snapshot EngineImpl::TakeSnapshot() {
 }
 
 std::vector<EngineImpl::TableDrop> EngineImpl::ForgetDurableDrops(CommitNumber durable) {
-  const auto first = std::partition(drops_.begin(), drops_.end(),
-                                    [durable](const TableDrop& drop) { return drop.commit > durable; });
-  std::vector<TableDrop> forgotten(std::make_move_iterator(first), std::make_move_iterator(drops_.end()));
+  const auto first = std::partition(drops_.begin(), drops_.end(), [durable](const TableDrop& drop) {
+    return drop.commit > durable;
+  });
+  std::vector<TableDrop> forgotten(std::make_move_iterator(first),
+                                   std::make_move_iterator(drops_.end()));
   drops_.erase(first, drops_.end());
   return forgotten;
 }
@@ -67,7 +71,8 @@ std::vector<EngineImpl::TableDrop> EngineImpl::ForgetDurableDrops(CommitNumber d
 void EngineImpl::ReleaseSnapshot(CommitNumber commit) {
   MutexLock lock(state_mutex_);
   if (const auto it = snapshots_.find(commit); it != snapshots_.end()) snapshots_.erase(it);
-  const CommitNumber oldest = snapshots_.empty() ? log_.durable() : std::min(*snapshots_.begin(), log_.durable());
+  const CommitNumber oldest =
+      snapshots_.empty() ? log_.durable() : std::min(*snapshots_.begin(), log_.durable());
   while (meta_.size() > 1 && meta_[1].commit <= oldest) meta_.pop_front();
 }
 
@@ -94,16 +99,25 @@ void EngineImpl::Publish(std::shared_ptr<const TableMap> tables) {
 
 // ---- Files ----
 
-std::string EngineImpl::WalPath(uint32_t number) const { return PathOf(Numbered("wal/%08llu.wal", number)); }
-std::string EngineImpl::PackPath(uint64_t pack) const { return PathOf(Numbered("hot/%08llu.del", pack)); }
-std::string EngineImpl::TableFolder(TableId table) const { return PathOf(Numbered("hot/%llu", table.value())); }
+std::string EngineImpl::WalPath(uint32_t number) const {
+  return PathOf(Numbered("wal/%08llu.wal", number));
+}
+std::string EngineImpl::PackPath(uint64_t pack) const {
+  return PathOf(Numbered("hot/%08llu.del", pack));
+}
+std::string EngineImpl::TableFolder(TableId table) const {
+  return PathOf(Numbered("hot/%llu", table.value()));
+}
 
-arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t number, uint64_t expected) {
-  const uint64_t preallocate = std::clamp(expected, std::min(kSmallestLog, options_.wal_preallocate_bytes),
-                                          options_.wal_preallocate_bytes);
+arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t number,
+                                                                      uint64_t expected) {
+  const uint64_t preallocate =
+      std::clamp(expected, std::min(kSmallestLog, options_.wal_preallocate_bytes),
+                 options_.wal_preallocate_bytes);
   // A failed attempt may have left one that was never used.
-  ARROW_ASSIGN_OR_RAISE(auto writer, RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_,
-                                                             number, preallocate, /*replace=*/true));
+  ARROW_ASSIGN_OR_RAISE(
+      auto writer, RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_,
+                                           number, preallocate, /*replace=*/true));
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
   return writer;
 }
@@ -116,22 +130,26 @@ arrow::Status EngineImpl::MakeTableFolder(TableId table) {
   if (synced.ok()) {
     folders_.insert(table);
   } else if (!env_->RemoveDir(TableFolder(table)).ok()) {
-    // A name whose sync failed may never become durable, so it must not be there for the next attempt.
+    // A name whose sync failed may never become durable, so it must not be there for the next
+    // attempt.
     Fail(synced, "making the folder of a table");
   }
   return synced;
 }
 
-arrow::Result<std::unique_ptr<SegmentWriter>> EngineImpl::NewSegment(TableId table, TableSchemaPtr schema) {
+arrow::Result<std::unique_ptr<SegmentWriter>> EngineImpl::NewSegment(TableId table,
+                                                                     TableSchemaPtr schema) {
   ARROW_RETURN_NOT_OK(MakeTableFolder(table));
   return SegmentWriter::Create(env_, TableFolder(table), PathOf("tmp"), database_,
                                SegmentId(next_segment_.fetch_add(1)), table, std::move(schema));
 }
 
-std::shared_ptr<SegmentSource> EngineImpl::OpenSegment(const SegmentMeta& meta, TableSchemaPtr schema) const {
+std::shared_ptr<SegmentSource> EngineImpl::OpenSegment(const SegmentMeta& meta,
+                                                       TableSchemaPtr schema) const {
   const std::string folder = TableFolder(meta.table);
   return std::make_shared<SegmentSource>(
-      env_, folder, Segment::Open(env_, folder, database_, meta, std::move(schema), options_.verify_checksums));
+      env_, folder,
+      Segment::Open(env_, folder, database_, meta, std::move(schema), options_.verify_checksums));
 }
 
 arrow::Result<std::shared_ptr<SegmentSource>> EngineImpl::AdoptSegment(const SegmentMeta& meta,
@@ -156,7 +174,8 @@ ManifestState EngineImpl::Describe(const TableMap& tables, uint32_t log_number) 
     table.schemas = version->schemas;
     for (const SourceEntry& entry : version->sources) {
       if (entry.memtable) {
-        // From here on, rows in memory and segments that were spilled behind them, all comes back from the log.
+        // From here on, rows in memory and segments that were spilled behind them, all comes back
+        // from the log.
         table.flushed_ordinal = entry.memtable->first_ordinal();
         break;
       }
@@ -164,7 +183,8 @@ ManifestState EngineImpl::Describe(const TableMap& tables, uint32_t log_number) 
       meta.min_birth = meta.max_birth = entry.segment->birth();
       table.segments.push_back(meta.id);
       state.segments[meta.id] = meta;
-      if (const auto pack = old.packs.find(meta.id); pack != old.packs.end()) state.packs[meta.id] = pack->second;
+      if (const auto pack = old.packs.find(meta.id); pack != old.packs.end())
+        state.packs[meta.id] = pack->second;
     }
   }
   return state;
@@ -187,7 +207,8 @@ arrow::Status EngineImpl::ApplyManifest(ManifestState next,
 
 void EngineImpl::RemoveUnneededFiles() {
   // What cannot be removed now is found when the database is opened next.
-  for (; oldest_log_ < manifest_->state().log_number; ++oldest_log_) (void)env_->RemoveFile(WalPath(oldest_log_));
+  for (; oldest_log_ < manifest_->state().log_number; ++oldest_log_)
+    (void)env_->RemoveFile(WalPath(oldest_log_));
   std::vector<TableDrop> forgotten;
   {
     MutexLock lock(state_mutex_);
@@ -201,7 +222,8 @@ void EngineImpl::RemoveUnneededFiles() {
   if (!entries.ok()) return;
   for (const io::DirEntry& entry : *entries) {
     unsigned long long pack = 0;
-    if (std::sscanf(entry.name.c_str(), "%8llu.del", &pack) != 1 || !entry.name.ends_with(".del")) continue;
+    if (std::sscanf(entry.name.c_str(), "%8llu.del", &pack) != 1 || !entry.name.ends_with(".del"))
+      continue;
     if (!live.contains(pack)) (void)env_->RemoveFile(PackPath(pack));
   }
 }
@@ -209,8 +231,9 @@ void EngineImpl::RemoveUnneededFiles() {
 // ---- State ----
 
 void EngineImpl::Fail(const arrow::Status& reason, const char* during) {
-  log_.Kill(MakeError(ErrorCode::kReadOnly, std::string(during) + " failed (" + reason.message() +
-                                                "); the database is read-only until it is opened again"));
+  log_.Kill(
+      MakeError(ErrorCode::kReadOnly, std::string(during) + " failed (" + reason.message() +
+                                          "); the database is read-only until it is opened again"));
 }
 
 arrow::Status EngineImpl::WriteState() const {
@@ -239,16 +262,19 @@ std::vector<FileInfo> EngineImpl::Files() const {
       const SegmentMeta& m = entry.segment->meta();
       const auto dead = static_cast<uint64_t>(entry.segment->deaths().CountDead());
       const std::string folder = Numbered("hot/%llu", id.value());
-      files.push_back({Segment::ArrowPath(folder, m.id), "segment", id, m.level, m.rows, dead, m.arrow_bytes});
-      files.push_back({Segment::IndexPath(folder, m.id), "index", id, m.level, 0, 0, m.index_bytes});
+      files.push_back(
+          {Segment::ArrowPath(folder, m.id), "segment", id, m.level, m.rows, dead, m.arrow_bytes});
+      files.push_back(
+          {Segment::IndexPath(folder, m.id), "index", id, m.level, 0, 0, m.index_bytes});
     }
   }
   auto list = [&](const char* folder, const char* suffix, const char* kind) {
     auto entries = env_->List(folder[0] == '\0' ? path_ : PathOf(folder));
     if (!entries.ok()) return;
     for (const io::DirEntry& entry : *entries) {
-      const bool match = entry.kind == io::EntryKind::kFile &&
-                         (entry.name.ends_with(suffix) || (folder[0] == '\0' && entry.name.starts_with(suffix)));
+      const bool match =
+          entry.kind == io::EntryKind::kFile &&
+          (entry.name.ends_with(suffix) || (folder[0] == '\0' && entry.name.starts_with(suffix)));
       if (!match) continue;
       const std::string name = folder[0] == '\0' ? entry.name : io::JoinPath(folder, entry.name);
       files.push_back({name, kind, TableId{}, 0, 0, 0, entry.size});
@@ -275,7 +301,8 @@ arrow::Status EngineImpl::Verify() {
   auto ignore = [](const LogRecord&) { return arrow::Status::OK(); };
   for (uint32_t number = oldest_log_; number <= log_number_; ++number) {
     ARROW_RETURN_NOT_OK(
-        ReadRecordLog(env_, WalPath(number), LogKind::kWriteAhead, database_, number, ignore).status());
+        ReadRecordLog(env_, WalPath(number), LogKind::kWriteAhead, database_, number, ignore)
+            .status());
   }
   return Manifest::Open(env_, path_, true).status();
 }
@@ -302,7 +329,8 @@ arrow::Status EngineImpl::Close() {
     status &= log_.CloseWriter(/*goes_on=*/false);
     status &= manifest_->Close();
     // A log without commits need not stay: who opens and only reads leaves no file behind.
-    const bool empty = last_commit_ == recovery_.last_commit && log_number_ > manifest_->state().log_number;
+    const bool empty =
+        last_commit_ == recovery_.last_commit && log_number_ > manifest_->state().log_number;
     if (status.ok() && empty && manifest_->state().commit <= recovery_.last_commit) {
       (void)env_->RemoveFile(WalPath(log_number_));
     }

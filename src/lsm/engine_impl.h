@@ -1,8 +1,9 @@
-// The engine's state and its parts. engine_impl.cc: opening, snapshots, statistics; commit.cc: the commit path;
-// flush.cc and merge.cc: background work; recovery.cc: from files to state.
+// The engine's state and its parts. engine_impl.cc: opening, snapshots, statistics; commit.cc: the
+// commit path; flush.cc and merge.cc: background work; recovery.cc: from files to state.
 //
-// Locks, in the order they are taken: flush_mutex_ (one flush or merge at a time), commit_mutex_ (one commit or install
-// at a time), state_mutex_ (what snapshots copy; held for moments), the log's own.
+// Locks, in the order they are taken: flush_mutex_ (one flush or merge at a time), commit_mutex_
+// (one commit or install at a time), state_mutex_ (what snapshots copy; held for moments), the
+// log's own.
 #pragma once
 
 #include <atomic>
@@ -37,12 +38,13 @@ struct PreparedTable {
   TableId table;
   TableSchemaPtr schema;
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
-  std::vector<KeyBatch> keys;            // a batch each, for keyed tables
-  std::vector<std::string> encoded;      // EncodeRows of each batch
-  std::vector<std::shared_ptr<SegmentSource>> segments;  // spilled; their deaths are the transaction's own
+  std::vector<KeyBatch> keys;        // a batch each, for keyed tables
+  std::vector<std::string> encoded;  // EncodeRows of each batch
+  std::vector<std::shared_ptr<SegmentSource>>
+      segments;  // spilled; their deaths are the transaction's own
   struct Deletions {
     RowSourcePtr source;
-    std::vector<int64_t> rows;           // ascending
+    std::vector<int64_t> rows;  // ascending
   };
   std::vector<Deletions> deletions;
 };
@@ -59,7 +61,7 @@ class EngineImpl final : public Engine {
  public:
   EngineImpl(io::Env* env, std::string path, EngineOptions options);
   ~EngineImpl() override;
-  arrow::Status Recover();   // recovery.cc; first call after construction
+  arrow::Status Recover();  // recovery.cc; first call after construction
   void StartBackground();
 
   arrow::Result<std::unique_ptr<Transaction>> Begin() override;
@@ -84,7 +86,8 @@ class EngineImpl final : public Engine {
   // A writer for a new, unlisted segment of the table; makes its folder.
   arrow::Result<std::unique_ptr<SegmentWriter>> NewSegment(TableId table, TableSchemaPtr schema);
   // Opens a finished segment and makes its name durable.
-  arrow::Result<std::shared_ptr<SegmentSource>> AdoptSegment(const SegmentMeta& meta, TableSchemaPtr schema);
+  arrow::Result<std::shared_ptr<SegmentSource>> AdoptSegment(const SegmentMeta& meta,
+                                                             TableSchemaPtr schema);
 
  private:
   // ---- Commit (commit.cc) ----
@@ -92,9 +95,11 @@ class EngineImpl final : public Engine {
   arrow::Status CheckTables(const PreparedCommit& prepared) const REQUIRES(commit_mutex_);
   // Follows relocations of the rows to delete; kConflict when one is dead.
   arrow::Status ResolveDeletions(PreparedTable* table) const REQUIRES(commit_mutex_);
-  arrow::Status CheckKeys(const PreparedCommit& prepared, const PreparedTable& table) const REQUIRES(commit_mutex_);
-  arrow::Status CheckKeysAgainst(const KeyBatch& keys, const PreparedTable& table, const TableVersion& version,
-                                 CommitNumber snapshot) const REQUIRES(commit_mutex_);
+  arrow::Status CheckKeys(const PreparedCommit& prepared, const PreparedTable& table) const
+      REQUIRES(commit_mutex_);
+  arrow::Status CheckKeysAgainst(const KeyBatch& keys, const PreparedTable& table,
+                                 const TableVersion& version, CommitNumber snapshot) const
+      REQUIRES(commit_mutex_);
   arrow::Result<std::string> EncodeRecord(const PreparedCommit& prepared, CommitNumber commit)
       REQUIRES(commit_mutex_);
   arrow::Status ApplyCommit(PreparedCommit prepared, CommitNumber commit) REQUIRES(commit_mutex_);
@@ -103,8 +108,8 @@ class EngineImpl final : public Engine {
   void ApplyMeta(std::vector<MetaChange> changes, CommitNumber commit) REQUIRES(commit_mutex_);
   arrow::Status ApplyRows(PreparedTable* table, const TableVersion& version, CommitNumber commit)
       REQUIRES(commit_mutex_);
-  TableVersionPtr WithSegments(const PreparedTable& table, const TableVersion& version, CommitNumber commit)
-      REQUIRES(commit_mutex_);
+  TableVersionPtr WithSegments(const PreparedTable& table, const TableVersion& version,
+                               CommitNumber commit) REQUIRES(commit_mutex_);
   arrow::Result<CommitNumber> CommitLocked(PreparedCommit prepared) REQUIRES(commit_mutex_);
   arrow::Status WaitForRoom();
 
@@ -121,13 +126,16 @@ class EngineImpl final : public Engine {
   bool PickMerge(MergeJob* job) const;
   arrow::Status WriteMerge(MergeJob* job) REQUIRES(flush_mutex_);
   arrow::Status InstallMerge(MergeJob* job) REQUIRES(commit_mutex_);
-  // Writes a pack with all deaths of these segments and notes it in `next`. nullptr entries are not allowed.
-  arrow::Status WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments, CommitNumber at,
-                          ManifestState* next);
+  // Writes a pack with all deaths of these segments and notes it in `next`. nullptr entries are not
+  // allowed.
+  arrow::Status WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments,
+                          CommitNumber at, ManifestState* next);
   // The manifest state that describes `tables` now.
   ManifestState Describe(const TableMap& tables, uint32_t log_number) const REQUIRES(commit_mutex_);
-  // Makes `next` durable. Those of the new segments that it lists are no longer obsolete, unless nothing was changed.
-  arrow::Status ApplyManifest(ManifestState next, const std::vector<std::shared_ptr<SegmentSource>>& fresh = {})
+  // Makes `next` durable. Those of the new segments that it lists are no longer obsolete, unless
+  // nothing was changed.
+  arrow::Status ApplyManifest(ManifestState next,
+                              const std::vector<std::shared_ptr<SegmentSource>>& fresh = {})
       REQUIRES(commit_mutex_);
   void RemoveUnneededFiles() REQUIRES(commit_mutex_);
   arrow::Status RunDueWork() EXCLUDES(flush_mutex_, commit_mutex_);
@@ -151,18 +159,23 @@ class EngineImpl final : public Engine {
   };
   // All logs, in order; at least one.
   arrow::Result<std::vector<ReplayedLog>> ReplayLogs() REQUIRES(commit_mutex_);
-  arrow::Result<LogEnd> ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta, uint64_t* records)
-      REQUIRES(commit_mutex_);
+  arrow::Result<LogEnd> ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta,
+                                  uint64_t* records) REQUIRES(commit_mutex_);
   // Makes the log that takes new commits, and ends those before it for good.
   arrow::Result<std::unique_ptr<RecordLogWriter>> NextLog(const std::vector<ReplayedLog>& logs)
       REQUIRES(commit_mutex_);
-  arrow::Status Replay(std::string_view body, TableMap* tables, MetaMap* meta) REQUIRES(commit_mutex_);
-  arrow::Status ReplayRows(const LoggedRows& rows, CommitNumber commit, TableMap* tables) REQUIRES(commit_mutex_);
-  arrow::Status ReplayDeletions(const LoggedDeletions& deletions, CommitNumber commit, const TableMap& tables)
+  arrow::Status Replay(std::string_view body, TableMap* tables, MetaMap* meta)
       REQUIRES(commit_mutex_);
-  // Whether the manifest tells of the segments that this commit spilled: all but those behind rows that were in memory.
-  bool IsInManifest(CommitNumber commit, TableId table, const TableMap& tables) const REQUIRES(commit_mutex_);
-  arrow::Status ReplaySegments(const CommitRecord& record, TableMap* tables) REQUIRES(commit_mutex_);
+  arrow::Status ReplayRows(const LoggedRows& rows, CommitNumber commit, TableMap* tables)
+      REQUIRES(commit_mutex_);
+  arrow::Status ReplayDeletions(const LoggedDeletions& deletions, CommitNumber commit,
+                                const TableMap& tables) REQUIRES(commit_mutex_);
+  // Whether the manifest tells of the segments that this commit spilled: all but those behind rows
+  // that were in memory.
+  bool IsInManifest(CommitNumber commit, TableId table, const TableMap& tables) const
+      REQUIRES(commit_mutex_);
+  arrow::Status ReplaySegments(const CommitRecord& record, TableMap* tables)
+      REQUIRES(commit_mutex_);
   arrow::Status StartLog(const std::vector<ReplayedLog>& logs) REQUIRES(commit_mutex_);
   arrow::Status RemoveOrphans() REQUIRES(commit_mutex_);
 
@@ -206,8 +219,8 @@ class EngineImpl final : public Engine {
   mutable Mutex commit_mutex_;
   CommitNumber last_commit_ GUARDED_BY(commit_mutex_);
   std::unique_ptr<Manifest> manifest_ GUARDED_BY(commit_mutex_);
-  uint32_t log_number_ GUARDED_BY(commit_mutex_) = 0;          // of the file being written
-  uint32_t oldest_log_ GUARDED_BY(commit_mutex_) = 0;          // first file not removed yet
+  uint32_t log_number_ GUARDED_BY(commit_mutex_) = 0;  // of the file being written
+  uint32_t oldest_log_ GUARDED_BY(commit_mutex_) = 0;  // first file not removed yet
   std::map<TableId, CommitNumber> last_write_ GUARDED_BY(commit_mutex_);
   // Segments of dropped tables: their files stay until no manifest lists them.
   std::vector<std::shared_ptr<SegmentSource>> dropped_ GUARDED_BY(commit_mutex_);
@@ -215,15 +228,16 @@ class EngineImpl final : public Engine {
 
   mutable Mutex state_mutex_;
   std::shared_ptr<const TableMap> tables_ GUARDED_BY(state_mutex_);
-  std::deque<MetaState> meta_ GUARDED_BY(state_mutex_);         // ascending; the first is the oldest anybody needs
+  std::deque<MetaState> meta_
+      GUARDED_BY(state_mutex_);  // ascending; the first is the oldest anybody needs
   std::multiset<CommitNumber> snapshots_ GUARDED_BY(state_mutex_);
   // Drops that may not be durable yet: snapshots from before them still see the tables.
   std::vector<TableDrop> drops_ GUARDED_BY(state_mutex_);
 
-  std::atomic<uint64_t> log_bytes_total_{0};                    // logged since the last flush
-  std::atomic<uint64_t> active_bytes_{0};                       // of active memtables
-  std::atomic<uint64_t> frozen_bytes_{0};                       // of memtables that wait for a flush
-  std::atomic<bool> reclaim_due_{false};                        // a flush would free files of dropped tables
+  std::atomic<uint64_t> log_bytes_total_{0};  // logged since the last flush
+  std::atomic<uint64_t> active_bytes_{0};     // of active memtables
+  std::atomic<uint64_t> frozen_bytes_{0};     // of memtables that wait for a flush
+  std::atomic<bool> reclaim_due_{false};      // a flush would free files of dropped tables
 
   Mutex background_mutex_;
   CondVar background_wake_;

@@ -23,11 +23,13 @@ std::shared_ptr<arrow::RecordBatch> Rows(const std::vector<std::pair<int64_t, st
   }
   return arrow::RecordBatch::Make(
       arrow::schema({arrow::field("k", arrow::int64(), false), arrow::field("v", arrow::utf8())}),
-      static_cast<int64_t>(rows.size()), {keys.Finish().ValueOrDie(), values.Finish().ValueOrDie()});
+      static_cast<int64_t>(rows.size()),
+      {keys.Finish().ValueOrDie(), values.Finish().ValueOrDie()});
 }
 
 TableSchemaPtr KeyedSchema() {
-  return MakeTableSchema(arrow::schema({arrow::field("k", arrow::int64(), false), arrow::field("v", arrow::utf8())}),
+  return MakeTableSchema(arrow::schema({arrow::field("k", arrow::int64(), false),
+                                        arrow::field("v", arrow::utf8())}),
                          {0})
       .ValueOrDie();
 }
@@ -73,7 +75,8 @@ class EngineTest : public ::testing::Test {
     return rows[0];
   }
 
-  static arrow::Status Upsert(Transaction* txn, TableId table, int64_t key, const std::string& value) {
+  static arrow::Status Upsert(Transaction* txn, TableId table, int64_t key,
+                              const std::string& value) {
     ARROW_ASSIGN_OR_RAISE(auto view, txn->View(table));
     if (const int64_t row = FindKey(*view, key); row >= 0) {
       ARROW_RETURN_NOT_OK(txn->Delete(table, {&row, 1}).status());
@@ -92,9 +95,10 @@ class EngineTest : public ::testing::Test {
       const auto values = view->Column(u, 1).ValueOrDie();
       for (int64_t i = 0; i < view->units()[u].rows; ++i) {
         if (!((mask[i >> 6] >> (i & 63)) & 1)) continue;
-        const bool fresh = rows.emplace(static_cast<const arrow::Int64Array&>(*keys).Value(i),
-                                        static_cast<const arrow::StringArray&>(*values).GetString(i))
-                               .second;
+        const bool fresh =
+            rows.emplace(static_cast<const arrow::Int64Array&>(*keys).Value(i),
+                         static_cast<const arrow::StringArray&>(*values).GetString(i))
+                .second;
         EXPECT_TRUE(fresh) << "a key twice";
       }
     }
@@ -261,7 +265,8 @@ TEST_F(EngineTest, AColumnIsAddedAndDroppedWithoutTouchingSegments) {
   Insert(table, {{2, "b"}});
   auto schema = std::make_shared<TableSchema>(*KeyedSchema());
   schema->version = 2;
-  schema->arrow = arrow::schema({arrow::field("n", arrow::int32()), arrow::field("k", arrow::int64(), false)});
+  schema->arrow =
+      arrow::schema({arrow::field("n", arrow::int32()), arrow::field("k", arrow::int64(), false)});
   schema->field_ids = {schema->next_field_id, schema->field_ids[0]};
   schema->next_field_id = schema->next_field_id.Next();
   schema->missing = {arrow::MakeScalar(int32_t{7}), nullptr};

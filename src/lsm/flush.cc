@@ -1,9 +1,10 @@
 // From memtables to segments, and the thread that does it.
 //
-// A flush freezes all memtables and begins a new log file; writes each frozen memtable's living rows to a segment while commits go
-// on into new memtables; then, in one short critical section, syncs the log, moves deaths that came meanwhile to the new segments,
-// and appends one manifest edit. Everything an edit describes is durable before it is: a commit whose log record could
-// still be lost never takes effect through a flush.
+// A flush freezes all memtables and begins a new log file; writes each frozen memtable's living
+// rows to a segment while commits go on into new memtables; then, in one short critical section,
+// syncs the log, moves deaths that came meanwhile to the new segments, and appends one manifest
+// edit. Everything an edit describes is durable before it is: a commit whose log record could still
+// be lost never takes effect through a flush.
 #include <algorithm>
 #include <chrono>
 
@@ -15,7 +16,8 @@ namespace pyralog::lsm {
 namespace {
 
 constexpr auto kSyncInterval = std::chrono::milliseconds(500);  // `normal` promises a second
-constexpr uint64_t kMemtablesHeld = 4;  // times memtable_bytes in memory before commits wait for the flush
+constexpr uint64_t kMemtablesHeld =
+    4;  // times memtable_bytes in memory before commits wait for the flush
 
 }  // namespace
 
@@ -25,15 +27,15 @@ struct EngineImpl::FlushJob {
     std::unique_ptr<KeptRows> kept;
     std::shared_ptr<SegmentSource> segment;  // nullptr: no row lived
   };
-  CommitNumber snapshot;   // deaths up to here are left out of the segments
+  CommitNumber snapshot;  // deaths up to here are left out of the segments
   uint32_t log_number = 0;
   std::vector<Part> parts;
-  ManifestState packed;    // only `packs` and `next_pack` matter
+  ManifestState packed;  // only `packs` and `next_pack` matter
 };
 
 bool EngineImpl::FlushDue() const {
-  return active_bytes_ > options_.memtable_bytes || log_bytes_total_ > options_.wal_bytes || frozen_bytes_ > 0 ||
-         reclaim_due_;
+  return active_bytes_ > options_.memtable_bytes || log_bytes_total_ > options_.wal_bytes ||
+         frozen_bytes_ > 0 || reclaim_due_;
 }
 
 arrow::Status EngineImpl::Freeze(FlushJob* job) {
@@ -94,8 +96,8 @@ arrow::Status EngineImpl::WriteFrozen(FlushJob* job) {
   return WritePack(dirty, job->snapshot, &job->packed);
 }
 
-arrow::Status EngineImpl::WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments, CommitNumber at,
-                                    ManifestState* next) {
+arrow::Status EngineImpl::WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments,
+                                    CommitNumber at, ManifestState* next) {
   Deaths deaths;
   for (const auto& segment : segments) {
     auto dead = segment->deaths().AllDeaths(at);
@@ -103,7 +105,8 @@ arrow::Status EngineImpl::WritePack(const std::vector<std::shared_ptr<SegmentSou
   }
   if (deaths.empty()) return arrow::Status::OK();
   const uint64_t pack = next_pack_.fetch_add(1);
-  ARROW_RETURN_NOT_OK(WriteDeletionPack(env_, PackPath(pack), PathOf("tmp"), database_, pack, deaths).status());
+  ARROW_RETURN_NOT_OK(
+      WriteDeletionPack(env_, PackPath(pack), PathOf("tmp"), database_, pack, deaths).status());
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("hot")));
   for (const auto& [segment, rows] : deaths) next->packs[segment] = pack;
   return arrow::Status::OK();
@@ -118,7 +121,8 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
     if (!part.segment) continue;
     // Rows that died after they were copied.
     for (const Death& death : part.memtable->deaths().AllDeaths(CommitNumber::Max())) {
-      if (part.kept->IsKept(death.row)) part.segment->deaths().Kill(part.kept->Rank(death.row), last_commit_);
+      if (part.kept->IsKept(death.row))
+        part.segment->deaths().Kill(part.kept->Rank(death.row), last_commit_);
     }
     if (part.segment->deaths().CountDead() > 0) late.push_back(part.segment);
   }
@@ -135,7 +139,8 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
         next->sources.push_back({nullptr, part->second->segment});
       }
     }
-    if (next->sources.size() != version->sources.size() || !parts.empty()) version = std::move(next);
+    if (next->sources.size() != version->sources.size() || !parts.empty())
+      version = std::move(next);
   }
   ManifestState state = Describe(tables, job->log_number);
   for (const auto& [segment, pack] : job->packed.packs) {
@@ -145,7 +150,8 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
   for (const FlushJob::Part& part : job->parts) fresh.push_back(part.segment);
   ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state), fresh));
   for (FlushJob::Part& part : job->parts) {
-    const bool listed = part.segment && manifest_->state().segments.contains(part.segment->meta().id);
+    const bool listed =
+        part.segment && manifest_->state().segments.contains(part.segment->meta().id);
     if (listed) part.segment->SetPacked(part.segment->deaths().last_death());
     part.memtable->SetRelocation(std::make_shared<const Relocation>(
         Relocation{listed ? part.segment : nullptr, 0, std::move(*part.kept)}));
@@ -217,7 +223,8 @@ arrow::Status EngineImpl::WaitForRoom() {
     background_wake_.NotifyOne();
     background_done_.Wait(background_mutex_);
     // A flush that fails says why; the caller may free space and try again.
-    if (memtable_bytes() > kMemtablesHeld * options_.memtable_bytes) ARROW_RETURN_NOT_OK(background_error_);
+    if (memtable_bytes() > kMemtablesHeld * options_.memtable_bytes)
+      ARROW_RETURN_NOT_OK(background_error_);
   }
   return arrow::Status::OK();
 }

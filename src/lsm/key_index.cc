@@ -5,7 +5,8 @@ namespace pyralog::lsm {
 size_t KeyIndex::FindSlot(std::string_view k, uint64_t hash) const {
   const size_t mask = slots_.size() - 1;
   size_t i = hash & mask;
-  while (slots_[i].row != kNone && (slots_[i].hash != hash || key(slots_[i].row) != k)) i = (i + 1) & mask;
+  while (slots_[i].row != kNone && (slots_[i].hash != hash || key(slots_[i].row) != k))
+    i = (i + 1) & mask;
   return i;
 }
 

@@ -1,4 +1,5 @@
-// A growing hash index from key bytes to the rows of a memtable, newest version first. Not thread-safe.
+// A growing hash index from key bytes to the rows of a memtable, newest version first. Not
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,8 @@ class KeyIndex {
     return {bytes_.data() + starts_[row], static_cast<size_t>(starts_[row + 1] - starts_[row])};
   }
   uint64_t memory_bytes() const {
-    return bytes_.capacity() + slots_.capacity() * sizeof(Slot) + (starts_.capacity() + previous_.capacity()) * 8;
+    return bytes_.capacity() + slots_.capacity() * sizeof(Slot) +
+           (starts_.capacity() + previous_.capacity()) * 8;
   }
 
  private:
@@ -36,7 +38,7 @@ class KeyIndex {
   size_t FindSlot(std::string_view key, uint64_t hash) const;
   void Grow();
 
-  std::vector<Slot> slots_;       // a power of two, at most 5/8 full
+  std::vector<Slot> slots_;  // a power of two, at most 5/8 full
   size_t used_ = 0;
   std::string bytes_;
   std::vector<uint64_t> starts_{0};

@@ -41,11 +41,12 @@ arrow::Result<Current> ReadCurrent(io::Env* env, const std::string& path) {
   Current current;
   char id[33] = {};
   int version = 0;
-  const int fields =
-      std::sscanf(text.c_str(), "pyralog %d\nMANIFEST-%8u\n%32[0-9a-f]\n", &version, &current.number, id);
+  const int fields = std::sscanf(text.c_str(), "pyralog %d\nMANIFEST-%8u\n%32[0-9a-f]\n", &version,
+                                 &current.number, id);
   if (fields >= 1 && version > 1 && text.rfind("pyralog ", 0) == 0) {
-    return MakeError(ErrorCode::kFormatVersion, path + ": written by a newer build of Pyralog (format " +
-                                                    std::to_string(version) + "; this build reads up to 1)");
+    return MakeError(ErrorCode::kFormatVersion,
+                     path + ": written by a newer build of Pyralog (format " +
+                         std::to_string(version) + "; this build reads up to 1)");
   }
   for (size_t i = 0; i < current.database.size(); ++i) {
     unsigned byte = 0;
@@ -53,15 +54,19 @@ arrow::Result<Current> ReadCurrent(io::Env* env, const std::string& path) {
     current.database[i] = static_cast<uint8_t>(byte);
   }
   if (fields != 3 || text != CurrentText(current.number, current.database)) {
-    return MakeError(ErrorCode::kDamaged, path + ": is damaged (its text does not match its checksum); restore it "
-                                                 "from a backup, or write it anew by hand if the manifest is whole");
+    return MakeError(ErrorCode::kDamaged,
+                     path +
+                         ": is damaged (its text does not match its checksum); restore it "
+                         "from a backup, or write it anew by hand if the manifest is whole");
   }
   return current;
 }
 
-// An error after which the old and the new state are both possible: never kNoSpace, which says that nothing was changed.
+// An error after which the old and the new state are both possible: never kNoSpace, which says that
+// nothing was changed.
 arrow::Status NowUnknown(const arrow::Status& status) {
-  return GetErrorCode(status) == ErrorCode::kNoSpace ? MakeError(ErrorCode::kIo, status.message()) : status;
+  return GetErrorCode(status) == ErrorCode::kNoSpace ? MakeError(ErrorCode::kIo, status.message())
+                                                     : status;
 }
 
 arrow::Status PointCurrentTo(io::Env* env, const std::string& folder, const std::string& text) {
@@ -96,31 +101,40 @@ Manifest::~Manifest() = default;
 
 std::string Manifest::file_name() const { return ManifestFileName(number_); }
 
-arrow::Result<std::unique_ptr<Manifest>> Manifest::Create(io::Env* env, std::string folder, DatabaseId database) {
+arrow::Result<std::unique_ptr<Manifest>> Manifest::Create(io::Env* env, std::string folder,
+                                                          DatabaseId database) {
   std::unique_ptr<Manifest> manifest(new Manifest(env, std::move(folder), database, 0));
   // A crash while a database was being created leaves a manifest that no CURRENT names.
-  ARROW_ASSIGN_OR_RAISE(const bool left_over, env->Exists(io::JoinPath(manifest->folder_, ManifestFileName(1))));
-  if (left_over) ARROW_RETURN_NOT_OK(env->RemoveFile(io::JoinPath(manifest->folder_, ManifestFileName(1))));
+  ARROW_ASSIGN_OR_RAISE(const bool left_over,
+                        env->Exists(io::JoinPath(manifest->folder_, ManifestFileName(1))));
+  if (left_over)
+    ARROW_RETURN_NOT_OK(env->RemoveFile(io::JoinPath(manifest->folder_, ManifestFileName(1))));
   ARROW_RETURN_NOT_OK(manifest->Rotate(ManifestState{}));
   return manifest;
 }
 
-arrow::Result<std::unique_ptr<Manifest>> Manifest::Open(io::Env* env, std::string folder, bool verify_checksums) {
+arrow::Result<std::unique_ptr<Manifest>> Manifest::Open(io::Env* env, std::string folder,
+                                                        bool verify_checksums) {
   ARROW_ASSIGN_OR_RAISE(const Current current, ReadCurrent(env, io::JoinPath(folder, "CURRENT")));
-  std::unique_ptr<Manifest> manifest(new Manifest(env, std::move(folder), current.database, current.number));
+  std::unique_ptr<Manifest> manifest(
+      new Manifest(env, std::move(folder), current.database, current.number));
   const std::string path = io::JoinPath(manifest->folder_, manifest->file_name());
   uint64_t edits = 0;
   auto apply = [&](const LogRecord& record) -> arrow::Status {
-    if (record.type != kEditRecord) return MakeError(ErrorCode::kDamaged, path + ": holds a record of unknown type");
+    if (record.type != kEditRecord)
+      return MakeError(ErrorCode::kDamaged, path + ": holds a record of unknown type");
     if (edits++ == 0) manifest->full_size_ = record.body.size();
     return ApplyManifestEdit(record.body, &manifest->state_);
   };
-  auto end = ReadRecordLog(env, path, LogKind::kManifest, current.database, current.number, apply, verify_checksums);
+  auto end = ReadRecordLog(env, path, LogKind::kManifest, current.database, current.number, apply,
+                           verify_checksums);
   if (!end.ok()) {
     if (GetErrorCode(end.status()) != ErrorCode::kNotFound) return end.status();
-    return MakeError(ErrorCode::kDamaged, path + ": is missing, though CURRENT names it; restore it from a backup");
+    return MakeError(ErrorCode::kDamaged,
+                     path + ": is missing, though CURRENT names it; restore it from a backup");
   }
-  if (edits == 0) return MakeError(ErrorCode::kDamaged, path + ": holds no state; restore it from a backup");
+  if (edits == 0)
+    return MakeError(ErrorCode::kDamaged, path + ": holds no state; restore it from a backup");
   manifest->durable_ = end->kind == LogEnd::Kind::kClosed;
   return manifest;
 }
@@ -132,8 +146,8 @@ arrow::Status Manifest::Rotate(ManifestState next) {
   // An attempt that failed or was cut off may have left one.
   ARROW_ASSIGN_OR_RAISE(const bool left_over, env_->Exists(path));
   if (left_over) ARROW_RETURN_NOT_OK(env_->RemoveFile(path));
-  ARROW_ASSIGN_OR_RAISE(auto writer, RecordLogWriter::Create(env_, path, LogKind::kManifest, database_, number,
-                                                             kPreallocate));
+  ARROW_ASSIGN_OR_RAISE(auto writer, RecordLogWriter::Create(env_, path, LogKind::kManifest,
+                                                             database_, number, kPreallocate));
   ARROW_RETURN_NOT_OK(writer->Reserve(edit.size()));
   const LogRecord record{kEditRecord, edit};
   ARROW_RETURN_NOT_OK(writer->AppendGroup({&record, 1}));
@@ -151,8 +165,10 @@ arrow::Status Manifest::Rotate(ManifestState next) {
 }
 
 arrow::Status Manifest::Apply(ManifestState next) {
-  // The first change after opening begins a file of its own, so a torn tail is never written behind.
-  if (!writer_ || (writer_->size() > kLongLog && writer_->size() > 4 * full_size_)) return Rotate(std::move(next));
+  // The first change after opening begins a file of its own, so a torn tail is never written
+  // behind.
+  if (!writer_ || (writer_->size() > kLongLog && writer_->size() > 4 * full_size_))
+    return Rotate(std::move(next));
   ARROW_ASSIGN_OR_RAISE(const std::string edit, EncodeManifestEdit(state_, next));
   ARROW_RETURN_NOT_OK(writer_->Reserve(edit.size()));
   const LogRecord record{kEditRecord, edit};

@@ -12,7 +12,8 @@ using nlohmann::json;
 json Bytes(const std::string& s) { return json::binary({s.begin(), s.end()}); }
 
 arrow::Result<std::string> TakeBytes(const json& value) {
-  if (!value.is_binary()) return MakeError(ErrorCode::kDamaged, "a manifest edit holds no bytes where they belong");
+  if (!value.is_binary())
+    return MakeError(ErrorCode::kDamaged, "a manifest edit holds no bytes where they belong");
   const auto& bytes = value.get_binary();
   return std::string(bytes.begin(), bytes.end());
 }
@@ -47,7 +48,8 @@ arrow::Status EncodeTables(const ManifestState& from, const ManifestState& to, j
     const auto old = from.tables.find(id);
     const std::string key = std::to_string(id.value());
     const bool known = old != from.tables.end();
-    if (!known || old->second.schemas != table.schemas || old->second.flushed_ordinal != table.flushed_ordinal) {
+    if (!known || old->second.schemas != table.schemas ||
+        old->second.flushed_ordinal != table.flushed_ordinal) {
       ARROW_ASSIGN_OR_RAISE(tables[key], EncodeTable(table));
     }
     if (known ? old->second.segments == table.segments : table.segments.empty()) continue;
@@ -69,8 +71,8 @@ void EncodeSegments(const ManifestState& from, const ManifestState& to, json* ed
   json packs = json::object();
   for (const auto& [id, m] : to.segments) {
     if (from.segments.contains(id)) continue;
-    add.push_back({m.id.value(), m.table.value(), m.schema_version, m.level, m.rows, m.arrow_bytes, m.index_bytes,
-                   m.index_check, m.min_birth.value(), m.max_birth.value()});
+    add.push_back({m.id.value(), m.table.value(), m.schema_version, m.level, m.rows, m.arrow_bytes,
+                   m.index_bytes, m.index_check, m.min_birth.value(), m.max_birth.value()});
   }
   for (const auto& [id, m] : from.segments) {
     if (!to.segments.contains(id)) remove.push_back(id.value());
@@ -160,12 +162,14 @@ void ApplySegments(const json& edit, ManifestState* state) {
 }
 
 arrow::Status Apply(const json& edit, ManifestState* state) {
-  static const std::set<std::string> kKnown = {"log", "commit", "ids",    "meta",  "meta_at",
+  static const std::set<std::string> kKnown = {"log",    "commit", "ids",    "meta",  "meta_at",
                                                "tables", "add",    "remove", "order", "packs"};
   for (const auto& [key, value] : edit.items()) {
     if (!kKnown.contains(key)) {
-      return MakeError(ErrorCode::kFormatVersion, "the manifest holds '" + key + "', which this build does not know: "
-                                                  "the database was written by a newer build of Pyralog");
+      return MakeError(ErrorCode::kFormatVersion,
+                       "the manifest holds '" + key +
+                           "', which this build does not know: "
+                           "the database was written by a newer build of Pyralog");
     }
   }
   if (edit.contains("log")) state->log_number = edit.at("log").get<uint32_t>();
@@ -207,7 +211,8 @@ arrow::Status ApplyManifestEdit(std::string_view bytes, ManifestState* state) {
     const json edit = json::from_cbor(bytes.begin(), bytes.end());
     return Apply(edit, state);
   } catch (const std::exception& error) {
-    return MakeError(ErrorCode::kDamaged, std::string("a manifest edit cannot be read: ") + error.what());
+    return MakeError(ErrorCode::kDamaged,
+                     std::string("a manifest edit cannot be read: ") + error.what());
   }
 }
 

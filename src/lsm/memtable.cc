@@ -10,8 +10,8 @@
 namespace pyralog::lsm {
 namespace {
 
-constexpr int kFanIn = 16;     // pieces of one rank that are merged into one of the next
-constexpr int kTopRank = 3;    // 16^3 = 4096 rows: such pieces stay as they are
+constexpr int kFanIn = 16;   // pieces of one rank that are merged into one of the next
+constexpr int kTopRank = 3;  // 16^3 = 4096 rows: such pieces stay as they are
 constexpr int64_t kSmallPiece = 4096;
 
 int RankOf(int64_t rows) {
@@ -25,7 +25,9 @@ class PieceUnit final : public SourceUnit {
  public:
   PieceUnit(int64_t first, std::shared_ptr<arrow::RecordBatch> batch)
       : SourceUnit(first, batch->num_rows()), batch_(std::move(batch)) {}
-  arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const override { return batch_->column(column); }
+  arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const override {
+    return batch_->column(column);
+  }
   arrow::Result<batch::ZoneMap> Zone(int column) const override {
     return batch::ComputeZoneMap(*batch_->column(column));
   }
@@ -82,7 +84,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatenateBatches(
 MemTable::MemTable(TableId table, TableSchemaPtr schema, uint64_t first_ordinal)
     : table_(table), schema_(std::move(schema)), first_ordinal_(first_ordinal) {}
 
-arrow::Status MemTable::Append(std::shared_ptr<arrow::RecordBatch> batch, const KeyBatch* keys, CommitNumber commit) {
+arrow::Status MemTable::Append(std::shared_ptr<arrow::RecordBatch> batch, const KeyBatch* keys,
+                               CommitNumber commit) {
   const int64_t count = batch->num_rows();
   if (count == 0) return arrow::Status::OK();
   // Small batches count for what the objects around them cost, too.
@@ -108,7 +111,8 @@ arrow::Status MemTable::MergePieces() {
     arrow::RecordBatchVector batches;
     for (size_t i = first; i < pieces_.size(); ++i) batches.push_back(pieces_[i].batch);
     ARROW_ASSIGN_OR_RAISE(auto merged, ConcatenateBatches(batches));
-    const Piece piece{pieces_[first].first, std::max(rank + 1, RankOf(merged->num_rows())), std::move(merged)};
+    const Piece piece{pieces_[first].first, std::max(rank + 1, RankOf(merged->num_rows())),
+                      std::move(merged)};
     pieces_.resize(first);
     pieces_.push_back(piece);
   }
@@ -129,7 +133,8 @@ std::vector<Piece> MemTable::Pieces() const {
   return pieces_;
 }
 
-void MemTable::CopyKeys(int64_t first, int64_t count, const std::vector<uint64_t>* mask, KeyBatch* keys) const {
+void MemTable::CopyKeys(int64_t first, int64_t count, const std::vector<uint64_t>* mask,
+                        KeyBatch* keys) const {
   ReadLock lock(mutex_);
   for (int64_t i = 0; i < count; ++i) {
     if (mask != nullptr && !(((*mask)[i >> 6] >> (i & 63)) & 1)) continue;
@@ -179,7 +184,8 @@ SourceUnits MemTable::Units(int64_t rows) const {
   return units;
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> MemTable::ColumnAt(int64_t row, int column, int64_t* offset) const {
+arrow::Result<std::shared_ptr<arrow::Array>> MemTable::ColumnAt(int64_t row, int column,
+                                                                int64_t* offset) const {
   ReadLock lock(mutex_);
   auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), row,
                                 [](int64_t r, const Piece& p) { return r < p.first; });
@@ -188,20 +194,21 @@ arrow::Result<std::shared_ptr<arrow::Array>> MemTable::ColumnAt(int64_t row, int
   return piece->batch->column(column);
 }
 
-arrow::Status MemTable::Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                             std::span<int64_t> rows) const {
+arrow::Status MemTable::Find(const KeyBatch& keys, std::span<const int64_t> which,
+                             CommitNumber snapshot, std::span<int64_t> rows) const {
   ReadLock lock(mutex_);
   const int64_t born = BornAtLocked(snapshot);
   for (int64_t i : which) {
     uint32_t row = index_.Newest(keys.key(i), keys.hash(i));
-    while (row != KeyIndex::kNone && (row >= born || deaths().IsDeadAt(row, snapshot))) row = index_.Previous(row);
+    while (row != KeyIndex::kNone && (row >= born || deaths().IsDeadAt(row, snapshot)))
+      row = index_.Previous(row);
     rows[i] = row == KeyIndex::kNone ? -1 : static_cast<int64_t>(row);
   }
   return arrow::Status::OK();
 }
 
-arrow::Status MemTable::FindNewer(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                                  std::span<int64_t> newer) const {
+arrow::Status MemTable::FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
+                                  CommitNumber snapshot, std::span<int64_t> newer) const {
   ReadLock lock(mutex_);
   const int64_t born = BornAtLocked(snapshot);
   for (int64_t i : which) {

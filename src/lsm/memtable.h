@@ -1,9 +1,10 @@
 // Recent rows of one table in memory, as Arrow batches ("pieces"), with a hash index on the key.
 //
-// A committed batch becomes a piece; many small ones are merged, sixteen of a rank into one of the next, so that a
-// million one-row commits leave few pieces and each row is copied about log16(4096) = 3 times. Pieces are immutable:
-// readers take a snapshot of their list and never wait. One writer at a time (the engine's commit mutex, or a
-// transaction's own mutex for its private rows), any number of readers.
+// A committed batch becomes a piece; many small ones are merged, sixteen of a rank into one of the
+// next, so that a million one-row commits leave few pieces and each row is copied about log16(4096)
+// = 3 times. Pieces are immutable: readers take a snapshot of their list and never wait. One writer
+// at a time (the engine's commit mutex, or a transaction's own mutex for its private rows), any
+// number of readers.
 #pragma once
 
 #include <atomic>
@@ -32,33 +33,39 @@ class MemTable final : public RowSource {
 
   TableId table() const { return table_; }
   const TableSchemaPtr& schema() const override { return schema_; }
-  // Number of row 0 in the table's order of all rows ever put into memtables: names rows in the log.
+  // Number of row 0 in the table's order of all rows ever put into memtables: names rows in the
+  // log.
   uint64_t first_ordinal() const { return first_ordinal_; }
 
-  // Adds rows born at `commit` (never below an earlier one). `keys` are the batch's, for keyed tables.
-  arrow::Status Append(std::shared_ptr<arrow::RecordBatch> batch, const KeyBatch* keys, CommitNumber commit)
-      EXCLUDES(mutex_);
+  // Adds rows born at `commit` (never below an earlier one). `keys` are the batch's, for keyed
+  // tables.
+  arrow::Status Append(std::shared_ptr<arrow::RecordBatch> batch, const KeyBatch* keys,
+                       CommitNumber commit) EXCLUDES(mutex_);
 
   int64_t rows() const EXCLUDES(mutex_);
   uint64_t memory_bytes() const { return bytes_.load(std::memory_order_relaxed); }
   CommitNumber last_birth() const EXCLUDES(mutex_);
   // All pieces so far.
   std::vector<Piece> Pieces() const EXCLUDES(mutex_);
-  // Appends the keys of rows [first, first + count), of those set in `mask` (bit 0 is row first) when given. REQUIRES: keyed.
-  void CopyKeys(int64_t first, int64_t count, const std::vector<uint64_t>* mask, KeyBatch* keys) const EXCLUDES(mutex_);
+  // Appends the keys of rows [first, first + count), of those set in `mask` (bit 0 is row first)
+  // when given. REQUIRES: keyed.
+  void CopyKeys(int64_t first, int64_t count, const std::vector<uint64_t>* mask,
+                KeyBatch* keys) const EXCLUDES(mutex_);
 
   int64_t BornAt(CommitNumber snapshot) const override EXCLUDES(mutex_);
   SourceUnits Units(int64_t rows) const override EXCLUDES(mutex_);
-  arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column, int64_t* offset) const override
+  arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column,
+                                                        int64_t* offset) const override
       EXCLUDES(mutex_);
   arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
                      std::span<int64_t> rows) const override EXCLUDES(mutex_);
-  arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                          std::span<int64_t> newer) const override EXCLUDES(mutex_);
+  arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
+                          CommitNumber snapshot, std::span<int64_t> newer) const override
+      EXCLUDES(mutex_);
 
  private:
   struct Birth {
-    int64_t first;  // rows from here on ...
+    int64_t first;        // rows from here on ...
     CommitNumber commit;  // ... were born here
   };
   int64_t BornAtLocked(CommitNumber snapshot) const REQUIRES_SHARED(mutex_);

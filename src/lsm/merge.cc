@@ -1,8 +1,9 @@
-// A first simple merge: neighbouring segments of one table and similar size become one, so that files stay bounded;
-// a segment that is mostly dead is rewritten, one that is all dead is dropped.
+// A first simple merge: neighbouring segments of one table and similar size become one, so that
+// files stay bounded; a segment that is mostly dead is rewritten, one that is all dead is dropped.
 //
-// Sizes fall into classes, each fanin times the one below. Of a table's segments, a run of `fanin` neighbours of one class or
-// below is merged. With fanin 8, a 16 MiB flush and 256 MiB files that leaves at most 7 files a class. Rows keep their order.
+// Sizes fall into classes, each fanin times the one below. Of a table's segments, a run of `fanin`
+// neighbours of one class or below is merged. With fanin 8, a 16 MiB flush and 256 MiB files that
+// leaves at most 7 files a class. Rows keep their order.
 #include <algorithm>
 
 #include "lsm/batch_rows.h"
@@ -38,8 +39,8 @@ struct EngineImpl::MergeJob {
   TableSchemaPtr schema;
   std::vector<std::shared_ptr<SegmentSource>> inputs;  // neighbours, oldest first
   CommitNumber snapshot;
-  std::vector<std::unique_ptr<KeptRows>> kept;         // one an input
-  std::shared_ptr<SegmentSource> output;               // nullptr: no row lived
+  std::vector<std::unique_ptr<KeptRows>> kept;  // one an input
+  std::shared_ptr<SegmentSource> output;        // nullptr: no row lived
 };
 
 bool EngineImpl::PickMerge(MergeJob* job) const {
@@ -50,11 +51,13 @@ bool EngineImpl::PickMerge(MergeJob* job) const {
     std::vector<std::shared_ptr<SegmentSource>> run;
     int run_class = 0;
     uint64_t run_bytes = 0;
-    // What stands behind a memtable is not in the manifest yet. From the youngest to the oldest: small files are at the
-    // young end.
-    const auto flushed = std::find_if(version->sources.begin(), version->sources.end(),
-                                      [](const SourceEntry& entry) { return entry.memtable != nullptr; });
-    for (auto entry = std::make_reverse_iterator(flushed); entry != version->sources.rend(); ++entry) {
+    // What stands behind a memtable is not in the manifest yet. From the youngest to the oldest:
+    // small files are at the young end.
+    const auto flushed =
+        std::find_if(version->sources.begin(), version->sources.end(),
+                     [](const SourceEntry& entry) { return entry.memtable != nullptr; });
+    for (auto entry = std::make_reverse_iterator(flushed); entry != version->sources.rend();
+         ++entry) {
       const auto& segment = entry->segment;
       if (MostlyDead(*segment)) {
         job->inputs = {segment};
@@ -62,7 +65,8 @@ bool EngineImpl::PickMerge(MergeJob* job) const {
       }
       const uint64_t bytes = LiveBytes(*segment);
       const int size_class = SizeClass(bytes, options_.merge_fanin);
-      if (bytes + run_bytes > options_.merge_target_bytes || (!run.empty() && size_class > run_class)) {
+      if (bytes + run_bytes > options_.merge_target_bytes ||
+          (!run.empty() && size_class > run_class)) {
         run.clear();
         run_bytes = 0;
         if (bytes > options_.merge_target_bytes / 2) continue;
@@ -83,8 +87,8 @@ arrow::Status EngineImpl::WriteMerge(MergeJob* job) {
   CommitNumber birth;
   for (const auto& input : job->inputs) birth = std::max(birth, input->birth());
   for (const auto& input : job->inputs) {
-    ARROW_ASSIGN_OR_RAISE(auto kept,
-                          CopyLiveRows(*input, job->schema, CommitNumber::Max(), birth, writer.get()));
+    ARROW_ASSIGN_OR_RAISE(
+        auto kept, CopyLiveRows(*input, job->schema, CommitNumber::Max(), birth, writer.get()));
     job->kept.push_back(std::move(kept));
   }
   if (writer->rows() == 0) return arrow::Status::OK();
@@ -127,8 +131,8 @@ arrow::Status EngineImpl::InstallMerge(MergeJob* job) {
   if (job->output) job->output->SetPacked(job->output->deaths().last_death());
   for (size_t i = 0; i < job->inputs.size(); ++i) {
     job->inputs[i]->MarkObsolete();
-    job->inputs[i]->SetRelocation(
-        std::make_shared<const Relocation>(Relocation{job->output, firsts[i], std::move(*job->kept[i])}));
+    job->inputs[i]->SetRelocation(std::make_shared<const Relocation>(
+        Relocation{job->output, firsts[i], std::move(*job->kept[i])}));
   }
   Publish(std::make_shared<const TableMap>(std::move(tables)));
   RemoveUnneededFiles();
@@ -141,7 +145,8 @@ arrow::Status EngineImpl::MergeOnce(bool* did) {
   if (!*did) return arrow::Status::OK();
   auto run = [&]() REQUIRES(flush_mutex_) -> arrow::Status {
     if (options_.durability == Durability::kOff) {
-      // Nothing completes what the manifest tells, so it may tell of a merge only when all else is flushed.
+      // Nothing completes what the manifest tells, so it may tell of a merge only when all else is
+      // flushed.
       ARROW_RETURN_NOT_OK(FlushOnce());
       MutexLock lock(commit_mutex_);
       *did = manifest_->state().commit == last_commit_;

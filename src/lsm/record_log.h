@@ -78,15 +78,16 @@ struct LogRecord {
 // other writes.
 class RecordLogWriter {
  public:
-  // Creates the file (kAlreadyExists if there is one, or `replace`: in its place), zero-fills its first `preallocate` bytes and
-  // syncs it (not the folder: the caller does). Zero-filling goes on in steps of `preallocate` as
-  // the log grows, and ends when the disk has no room for a step; 0 turns it off. The file is made
-  // as `path`.tmp and renamed: under its name it always has its header. A `path`.tmp that a crash
-  // left is replaced.
+  // Creates the file (kAlreadyExists if there is one, or `replace`: in its place), zero-fills its
+  // first `preallocate` bytes and syncs it (not the folder: the caller does). Zero-filling goes on
+  // in steps of `preallocate` as the log grows, and ends when the disk has no room for a step; 0
+  // turns it off. The file is made as `path`.tmp and renamed: under its name it always has its
+  // header. A `path`.tmp that a crash left is replaced.
   static arrow::Result<std::unique_ptr<RecordLogWriter>> Create(io::Env* env, std::string path,
                                                                 LogKind kind, DatabaseId database,
                                                                 uint32_t log_number,
-                                                                uint64_t preallocate, bool replace = false);
+                                                                uint64_t preallocate,
+                                                                bool replace = false);
   virtual ~RecordLogWriter() = default;
   // Appends one group with one write; nothing for no records. Not durable before Sync. A record of
   // type 0 or with a body of 4 GiB or more is refused (kInvalidArgument) and changes nothing. After
@@ -133,8 +134,8 @@ arrow::Result<LogEnd> ReadRecordLog(io::Env* env, const std::string& path, LogKi
 // Makes an end permanent: cuts the file behind its records and appends the closing record (of a
 // closed log writes that anew, with `goes_on` as in CloseCleanly), syncs. After this the log reads
 // as kClosed with the same records, all of them durable: what may have been read from the system's
-// cache only, after a sync that failed, is written again. `end` and `records_kept` (how many were visited) are what ReadRecordLog gave. A crash in
-// between leaves a log that can be sealed again.
+// cache only, after a sync that failed, is written again. `end` and `records_kept` (how many were
+// visited) are what ReadRecordLog gave. A crash in between leaves a log that can be sealed again.
 arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
                             DatabaseId database, uint32_t log_number, const LogEnd& end,
                             uint64_t records_kept, bool goes_on = false);

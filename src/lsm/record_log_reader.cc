@@ -52,11 +52,11 @@ class RecordLogReader {
   const bool verify_;
 
   State state_ = State::kLog;
-  uint64_t group_begin_ = 1;    // sector where the group begins that is being read
-  uint64_t group_sectors_ = 0;  // of it, so far
+  uint64_t group_begin_ = 1;          // sector where the group begins that is being read
+  uint64_t group_sectors_ = 0;        // of it, so far
   uint64_t group_durable_below_ = 1;  // what its sectors say
   uint64_t durable_below_ = 1;        // what the last whole group's say
-  std::string group_;           // their payloads
+  std::string group_;                 // their payloads
   uint64_t next_record_ = 0;
   bool goes_on_ = false;        // says the closing record
   uint64_t first_missing_ = 0;  // sector; of the tail

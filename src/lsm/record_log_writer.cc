@@ -213,7 +213,8 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> RecordLogWriter::Create(
     io::Env* env, std::string path, LogKind kind, DatabaseId database, uint32_t log_number,
     uint64_t preallocate, bool replace) {
   ARROW_ASSIGN_OR_RAISE(bool exists, env->Exists(path));
-  if (exists && !replace) return MakeError(ErrorCode::kAlreadyExists, path + ": there is a file of this name");
+  if (exists && !replace)
+    return MakeError(ErrorCode::kAlreadyExists, path + ": there is a file of this name");
   const LogIdentity identity{kind, database, log_number};
   const std::string unfinished = path + ".tmp";
   arrow::Status status = MakeLogFile(env, unfinished, identity, preallocate);

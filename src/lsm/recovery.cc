@@ -1,8 +1,9 @@
 // From files to state: manifest, segments' names and sizes, deletion packs, then the log.
 //
-// Nothing is trusted that does not fit: a file that the manifest names must be there with its size, log files must follow each other
-// without a gap and, but for the last one with records, be closed; commits must be numbered without a gap. Files that nothing names are
-// left-overs of a crash and are removed. Crashing during recovery changes nothing that a second recovery needs.
+// Nothing is trusted that does not fit: a file that the manifest names must be there with its size,
+// log files must follow each other without a gap and, but for the last one with records, be closed;
+// commits must be numbered without a gap. Files that nothing names are left-overs of a crash and
+// are removed. Crashing during recovery changes nothing that a second recovery needs.
 #include <algorithm>
 #include <cstdio>
 
@@ -17,7 +18,9 @@ namespace {
 constexpr uint32_t kMostLogs = 8;  // log files at opening above which a flush is due
 constexpr char kRestore[] = "; restore the database from a backup";
 
-arrow::Status Damaged(const std::string& what) { return MakeError(ErrorCode::kDamaged, what + kRestore); }
+arrow::Status Damaged(const std::string& what) {
+  return MakeError(ErrorCode::kDamaged, what + kRestore);
+}
 
 }  // namespace
 
@@ -35,13 +38,17 @@ arrow::Status EngineImpl::LoadManifest() {
     version->schemas = table.schemas;
     for (SegmentId segment : table.segments) {
       const auto meta = state.segments.find(segment);
-      const TableSchemaPtr schema =
-          meta == state.segments.end() ? nullptr : version->SchemaOfVersion(meta->second.schema_version);
-      if (!schema) return Damaged(PathOf(manifest_->file_name()) + ": does not describe all segments that it lists");
+      const TableSchemaPtr schema = meta == state.segments.end()
+                                        ? nullptr
+                                        : version->SchemaOfVersion(meta->second.schema_version);
+      if (!schema)
+        return Damaged(PathOf(manifest_->file_name()) +
+                       ": does not describe all segments that it lists");
       version->sources.push_back({nullptr, OpenSegment(meta->second, schema)});
     }
     version->sources.push_back(
-        {std::make_shared<MemTable>(id, version->current_schema(), table.flushed_ordinal), nullptr});
+        {std::make_shared<MemTable>(id, version->current_schema(), table.flushed_ordinal),
+         nullptr});
     (*tables)[id] = std::move(version);
   }
   Publish(std::move(tables));
@@ -59,15 +66,17 @@ arrow::Status EngineImpl::LoadPacks() {
   }
   const ManifestState& state = manifest_->state();
   for (uint64_t pack : state.LivePacks()) {
-    ARROW_ASSIGN_OR_RAISE(const Deaths deaths,
-                          ReadDeletionPack(env_, PackPath(pack), database_, pack, options_.verify_checksums));
+    ARROW_ASSIGN_OR_RAISE(const Deaths deaths, ReadDeletionPack(env_, PackPath(pack), database_,
+                                                                pack, options_.verify_checksums));
     for (const auto& [id, named] : state.packs) {
       if (named != pack) continue;
       const auto rows = deaths.find(id);
-      if (rows == deaths.end()) return Damaged(PackPath(pack) + ": lacks the deletions of a segment it should hold");
+      if (rows == deaths.end())
+        return Damaged(PackPath(pack) + ": lacks the deletions of a segment it should hold");
       SegmentSource& segment = *segments.at(id);
       for (const Death& death : rows->second) {
-        if (death.row >= segment.meta().rows) return Damaged(PackPath(pack) + ": deletes rows that do not exist");
+        if (death.row >= segment.meta().rows)
+          return Damaged(PackPath(pack) + ": deletes rows that do not exist");
         segment.deaths().Kill(death.row, state.commit);
       }
       segment.deaths().Rebase(state.commit);
@@ -79,18 +88,22 @@ arrow::Status EngineImpl::LoadPacks() {
 
 arrow::Status EngineImpl::CheckFiles() {
   for (const auto& [id, version] : *CurrentTables()) {
-    const bool has_segments = std::any_of(version->sources.begin(), version->sources.end(),
-                                          [](const SourceEntry& entry) { return entry.segment != nullptr; });
+    const bool has_segments =
+        std::any_of(version->sources.begin(), version->sources.end(),
+                    [](const SourceEntry& entry) { return entry.segment != nullptr; });
     if (!has_segments) continue;
     std::map<std::string, uint64_t> sizes;
     auto entries = env_->List(TableFolder(id));
-    if (!entries.ok()) return Damaged(TableFolder(id) + ": cannot be read (" + entries.status().message() + ")");
-    for (const io::DirEntry& entry : *entries) sizes[io::JoinPath(TableFolder(id), entry.name)] = entry.size;
+    if (!entries.ok())
+      return Damaged(TableFolder(id) + ": cannot be read (" + entries.status().message() + ")");
+    for (const io::DirEntry& entry : *entries)
+      sizes[io::JoinPath(TableFolder(id), entry.name)] = entry.size;
     for (const SourceEntry& entry : version->sources) {
       if (!entry.segment) continue;
       const SegmentMeta& meta = entry.segment->meta();
-      for (const auto& [path, bytes] : {std::pair{Segment::ArrowPath(TableFolder(id), meta.id), meta.arrow_bytes},
-                                        std::pair{Segment::IndexPath(TableFolder(id), meta.id), meta.index_bytes}}) {
+      for (const auto& [path, bytes] :
+           {std::pair{Segment::ArrowPath(TableFolder(id), meta.id), meta.arrow_bytes},
+            std::pair{Segment::IndexPath(TableFolder(id), meta.id), meta.index_bytes}}) {
         const auto size = sizes.find(path);
         if (size == sizes.end()) return Damaged(path + ": is missing");
         if (size->second == bytes) continue;
@@ -104,12 +117,14 @@ arrow::Status EngineImpl::CheckFiles() {
 
 // ---- The log ----
 
-arrow::Status EngineImpl::ReplayRows(const LoggedRows& rows, CommitNumber commit, TableMap* tables) {
+arrow::Status EngineImpl::ReplayRows(const LoggedRows& rows, CommitNumber commit,
+                                     TableMap* tables) {
   const auto table = tables->find(rows.table);
   if (table == tables->end()) {
     // A table that the manifest knows to be dropped already.
     if (commit <= manifest_->state().commit) return arrow::Status::OK();
-    return Damaged("the log holds rows of table " + std::to_string(rows.table.value()) + ", which does not exist");
+    return Damaged("the log holds rows of table " + std::to_string(rows.table.value()) +
+                   ", which does not exist");
   }
   const TableVersion& version = *table->second;
   const TableSchemaPtr schema = version.SchemaOfVersion(rows.schema_version);
@@ -126,7 +141,8 @@ arrow::Status EngineImpl::ReplayRows(const LoggedRows& rows, CommitNumber commit
   }
   ARROW_ASSIGN_OR_RAISE(batch, AdaptBatch(batch, schema, active->schema()));
   KeyBatch keys;
-  if (active->schema()->keyed()) ARROW_RETURN_NOT_OK(keys.Append(KeyColumns(*batch, active->schema()->key)));
+  if (active->schema()->keyed())
+    ARROW_RETURN_NOT_OK(keys.Append(KeyColumns(*batch, active->schema()->key)));
   return active->Append(std::move(batch), &keys, commit);
 }
 
@@ -135,7 +151,8 @@ arrow::Status EngineImpl::ReplayDeletions(const LoggedDeletions& deletions, Comm
   const bool known = commit <= manifest_->state().commit;
   const auto table = tables.find(deletions.table);
   if (table == tables.end()) {
-    return known ? arrow::Status::OK() : Damaged("the log deletes rows of a table that does not exist");
+    return known ? arrow::Status::OK()
+                 : Damaged("the log deletes rows of a table that does not exist");
   }
   for (uint64_t row : deletions.rows) {
     RowSourcePtr source;
@@ -143,7 +160,8 @@ arrow::Status EngineImpl::ReplayDeletions(const LoggedDeletions& deletions, Comm
     int64_t at = 0;
     for (const SourceEntry& entry : table->second->sources) {
       if (deletions.segment) {
-        if (entry.segment && entry.segment->meta().id == *deletions.segment && row < entry.segment->meta().rows) {
+        if (entry.segment && entry.segment->meta().id == *deletions.segment &&
+            row < entry.segment->meta().rows) {
           source = segment = entry.segment;
           at = static_cast<int64_t>(row);
         }
@@ -170,7 +188,8 @@ arrow::Status EngineImpl::Replay(std::string_view body, TableMap* tables, MetaMa
                                                   : record.commit == recovery_.last_commit.Next();
   if (!follows) {
     return Damaged("commit " + std::to_string(record.commit.value()) + " does not follow commit " +
-                   std::to_string(std::max(recovery_.last_commit, flushed).value()) + ": commits are missing");
+                   std::to_string(std::max(recovery_.last_commit, flushed).value()) +
+                   ": commits are missing");
   }
   recovery_.last_commit = record.commit;
   for (const TableChange& change : record.tables) {
@@ -196,7 +215,8 @@ arrow::Status EngineImpl::Replay(std::string_view body, TableMap* tables, MetaMa
     }
     version->id = change.table;
     version->schemas.emplace_back(record.commit, change.schema);
-    version->sources.push_back({std::make_shared<MemTable>(change.table, change.schema, ordinal), nullptr});
+    version->sources.push_back(
+        {std::make_shared<MemTable>(change.table, change.schema, ordinal), nullptr});
     (*tables)[change.table] = std::move(version);
   }
   for (const MetaChange& change : record.meta) {
@@ -214,7 +234,8 @@ arrow::Status EngineImpl::Replay(std::string_view body, TableMap* tables, MetaMa
     }
   }
   ARROW_RETURN_NOT_OK(ReplaySegments(record, tables));
-  for (const LoggedRows& rows : record.rows) ARROW_RETURN_NOT_OK(ReplayRows(rows, record.commit, tables));
+  for (const LoggedRows& rows : record.rows)
+    ARROW_RETURN_NOT_OK(ReplayRows(rows, record.commit, tables));
   return arrow::Status::OK();
 }
 
@@ -231,7 +252,8 @@ arrow::Status EngineImpl::ReplaySegments(const CommitRecord& record, TableMap* t
     next_segment_ = std::max(next_segment_.load(), meta.id.value() + 1);
     const auto it = tables->find(meta.table);
     if (IsInManifest(record.commit, meta.table, *tables)) continue;
-    const TableSchemaPtr schema = it == tables->end() ? nullptr : it->second->SchemaOfVersion(meta.schema_version);
+    const TableSchemaPtr schema =
+        it == tables->end() ? nullptr : it->second->SchemaOfVersion(meta.schema_version);
     if (!schema) return Damaged("the log names a segment of a table that does not exist");
     auto version = std::make_shared<TableVersion>(*it->second);
     const MemTable& active = *version->active();
@@ -243,14 +265,16 @@ arrow::Status EngineImpl::ReplaySegments(const CommitRecord& record, TableMap* t
     it->second = std::move(version);
   }
   for (const LoggedDeletions& d : record.deletions) {
-    const bool own = d.segment && std::any_of(record.segments.begin(), record.segments.end(),
-                                              [&](const SegmentMeta& m) { return m.id == *d.segment; });
+    const bool own =
+        d.segment && std::any_of(record.segments.begin(), record.segments.end(),
+                                 [&](const SegmentMeta& m) { return m.id == *d.segment; });
     if (own) ARROW_RETURN_NOT_OK(ReplayDeletions(d, record.commit, *tables));
   }
   return arrow::Status::OK();
 }
 
-arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta, uint64_t* records) {
+arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta,
+                                            uint64_t* records) {
   const std::string path = WalPath(number);
   auto visit = [&](const LogRecord& record) REQUIRES(commit_mutex_) -> arrow::Status {
     if (record.type != kCommitRecord) return Damaged("the log holds a record of unknown type");
@@ -259,8 +283,10 @@ arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, M
     ++recovery_.log_records;
     return arrow::Status::OK();
   };
-  auto end = ReadRecordLog(env_, path, LogKind::kWriteAhead, database_, number, visit, options_.verify_checksums);
-  if (!end.ok() && IsDamaged(end.status()) && end.status().message().find(path) == std::string::npos) {
+  auto end = ReadRecordLog(env_, path, LogKind::kWriteAhead, database_, number, visit,
+                           options_.verify_checksums);
+  if (!end.ok() && IsDamaged(end.status()) &&
+      end.status().message().find(path) == std::string::npos) {
     return MakeError(ErrorCode::kDamaged, path + ": " + end.status().message());
   }
   if (!end.ok()) return end;
@@ -280,12 +306,14 @@ arrow::Result<std::vector<EngineImpl::ReplayedLog>> EngineImpl::ReplayLogs() {
   std::set<uint32_t> numbers;
   for (const io::DirEntry& entry : entries) {
     unsigned number = 0;
-    const bool log = std::sscanf(entry.name.c_str(), "%8u.wal", &number) == 1 && entry.name.ends_with(".wal");
+    const bool log =
+        std::sscanf(entry.name.c_str(), "%8u.wal", &number) == 1 && entry.name.ends_with(".wal");
     if (log) numbers.insert(number);
   }
   // Older ones were cut by a flush already.
   for (uint32_t number : numbers) {
-    if (number < first && !options_.read_only) ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(number)));
+    if (number < first && !options_.read_only)
+      ARROW_RETURN_NOT_OK(env_->RemoveFile(WalPath(number)));
   }
   numbers.erase(numbers.begin(), numbers.lower_bound(first));
   uint32_t expected = first;
@@ -303,7 +331,8 @@ arrow::Result<std::vector<EngineImpl::ReplayedLog>> EngineImpl::ReplayLogs() {
   for (uint32_t number : numbers) {
     ReplayedLog log{number, {}, 0};
     ARROW_ASSIGN_OR_RAISE(log.end, ReplayLog(number, &tables, meta.get(), &log.records));
-    if (open && log.records > 0) return Damaged(WalPath(*open) + ": ends too early, commits after it exist");
+    if (open && log.records > 0)
+      return Damaged(WalPath(*open) + ": ends too early, commits after it exist");
     if (!open && log.end.kind != LogEnd::Kind::kClosed) open = number;
     logs.push_back(log);
   }
@@ -319,16 +348,18 @@ arrow::Result<std::vector<EngineImpl::ReplayedLog>> EngineImpl::ReplayLogs() {
   return logs;
 }
 
-arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::NextLog(const std::vector<ReplayedLog>& logs) {
+arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::NextLog(
+    const std::vector<ReplayedLog>& logs) {
   // An empty log at the end is made anew, in one step, under its number.
   if (logs.back().records > 0) ++log_number_;
   ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_, 0));
-  // Those before it are closed, durably; which of them were is known only of those that records follow.
+  // Those before it are closed, durably; which of them were is known only of those that records
+  // follow.
   auto log = logs.end();
   while (log != logs.begin() && (log == logs.end() || log->records == 0)) --log;
   for (; log != logs.end() && log->number < log_number_; ++log) {
-    ARROW_RETURN_NOT_OK(SealRecordLog(env_, WalPath(log->number), LogKind::kWriteAhead, database_, log->number, log->end,
-                                      log->records, /*goes_on=*/true));
+    ARROW_RETURN_NOT_OK(SealRecordLog(env_, WalPath(log->number), LogKind::kWriteAhead, database_,
+                                      log->number, log->end, log->records, /*goes_on=*/true));
   }
   return writer;
 }
@@ -374,7 +405,9 @@ arrow::Status EngineImpl::RemoveOrphans() {
     ARROW_ASSIGN_OR_RAISE(const auto entries, env_->List(folder));
     for (const io::DirEntry& entry : entries) {
       const std::string path = io::JoinPath(folder, entry.name);
-      if (entry.kind != io::EntryKind::kFile || !entry.name.starts_with(prefix) || wanted.contains(path)) continue;
+      if (entry.kind != io::EntryKind::kFile || !entry.name.starts_with(prefix) ||
+          wanted.contains(path))
+        continue;
       ARROW_RETURN_NOT_OK(env_->RemoveFile(path));
     }
     return arrow::Status::OK();
@@ -386,7 +419,8 @@ arrow::Status EngineImpl::RemoveOrphans() {
   for (const io::DirEntry& entry : tables) {
     if (entry.kind != io::EntryKind::kDirectory) continue;
     ARROW_RETURN_NOT_OK(sweep(PathOf("hot/" + entry.name), ""));
-    // Empty folders go, too: those whose name may never have become durable are made anew when they are needed.
+    // Empty folders go, too: those whose name may never have become durable are made anew when they
+    // are needed.
     (void)env_->RemoveDir(PathOf("hot/" + entry.name));
   }
   return arrow::Status::OK();
@@ -403,7 +437,8 @@ arrow::Status EngineImpl::Recover() {
   }
   auto held = env_->Lock(PathOf("LOCK"));
   if (!held.ok() && GetErrorCode(held.status()) == ErrorCode::kLocked) {
-    return MakeError(ErrorCode::kLocked, path_ + ": is in use by another process; close it there, or open another");
+    return MakeError(ErrorCode::kLocked,
+                     path_ + ": is in use by another process; close it there, or open another");
   }
   ARROW_ASSIGN_OR_RAISE(lock_, std::move(held));
   ARROW_ASSIGN_OR_RAISE(const bool has_current, env_->Exists(PathOf("CURRENT")));
@@ -417,8 +452,10 @@ arrow::Status EngineImpl::Recover() {
   ARROW_RETURN_NOT_OK(LoadManifest());
   ARROW_RETURN_NOT_OK(CheckFiles());
   ARROW_RETURN_NOT_OK(LoadPacks());
-  // What was read of a manifest that was not closed may not be durable. It must be before anything relies on it.
-  if (!options_.read_only && !manifest_->durable()) ARROW_RETURN_NOT_OK(ApplyManifest(manifest_->state()));
+  // What was read of a manifest that was not closed may not be durable. It must be before anything
+  // relies on it.
+  if (!options_.read_only && !manifest_->durable())
+    ARROW_RETURN_NOT_OK(ApplyManifest(manifest_->state()));
   ARROW_ASSIGN_OR_RAISE(const std::vector<ReplayedLog> logs, ReplayLogs());
   ARROW_RETURN_NOT_OK(CheckFiles());  // and of the segments that the log names
   if (options_.read_only) {

@@ -17,11 +17,13 @@ bool IsViewType(const arrow::DataType& type) {
 }
 
 // Arrow 26 has no kernels for views.
-arrow::Result<std::shared_ptr<arrow::Array>> TakeViews(const arrow::ArrayData& data, std::span<const int64_t> rows) {
+arrow::Result<std::shared_ptr<arrow::Array>> TakeViews(const arrow::ArrayData& data,
+                                                       std::span<const int64_t> rows) {
   using View = arrow::BinaryViewType::c_type;
   const auto count = static_cast<int64_t>(rows.size());
   const auto* views = data.GetValues<View>(1);
-  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(View))));
+  ARROW_ASSIGN_OR_RAISE(auto buffer,
+                        arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(View))));
   auto* out = reinterpret_cast<View*>(buffer->mutable_data());
   for (int64_t i = 0; i < count; ++i) out[i] = views[rows[i]];
   auto buffers = data.buffers;
@@ -41,7 +43,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeViews(const arrow::ArrayData& d
   return arrow::MakeArray(arrow::ArrayData::Make(data.type, count, std::move(buffers), nulls));
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> TakeSlices(const arrow::Array& array, std::span<const int64_t> rows) {
+arrow::Result<std::shared_ptr<arrow::Array>> TakeSlices(const arrow::Array& array,
+                                                        std::span<const int64_t> rows) {
   if (rows.empty()) return arrow::MakeEmptyArray(array.type());
   arrow::ArrayVector slices;
   for (size_t i = 0; i < rows.size();) {
@@ -58,10 +61,12 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeSlices(const arrow::Array& arra
 arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arrow::Array>& array,
                                                       std::span<const int64_t> rows) {
   if (IsViewType(*array->type())) return TakeViews(*array->data(), rows);
-  const arrow::Int64Array places(static_cast<int64_t>(rows.size()), arrow::Buffer::Wrap(rows.data(), rows.size()));
+  const arrow::Int64Array places(static_cast<int64_t>(rows.size()),
+                                 arrow::Buffer::Wrap(rows.data(), rows.size()));
   arrow::compute::ExecContext context;
   context.set_use_threads(false);
-  auto taken = arrow::compute::Take(*array, places, arrow::compute::TakeOptions::NoBoundsCheck(), &context);
+  auto taken =
+      arrow::compute::Take(*array, places, arrow::compute::TakeOptions::NoBoundsCheck(), &context);
   return taken.status().IsNotImplemented() ? TakeSlices(*array, rows) : taken;
 }
 

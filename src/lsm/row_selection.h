@@ -1,4 +1,5 @@
-// Chosen rows of an array, for every Arrow type: Arrow's kernels where they know the type, and slices where not.
+// Chosen rows of an array, for every Arrow type: Arrow's kernels where they know the type, and
+// slices where not.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace pyralog::lsm {
 
-// The rows at these places, in this order. String and binary views are copied as views: their data buffers are shared.
+// The rows at these places, in this order. String and binary views are copied as views: their data
+// buffers are shared.
 arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arrow::Array>& array,
                                                       std::span<const int64_t> rows);
 

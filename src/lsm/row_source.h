@@ -1,8 +1,8 @@
 // Rows of one table in one place: a memtable or a segment, with the deaths of its rows.
 //
-// Rows are numbered from 0 and never move within a source. Their births never go down along the numbers, so what a snapshot can
-// see by birth is a prefix; deaths are in a DeletionVector. When a source is flushed or merged away, its
-// Relocation says where each surviving row went.
+// Rows are numbered from 0 and never move within a source. Their births never go down along the
+// numbers, so what a snapshot can see by birth is a prefix; deaths are in a DeletionVector. When a
+// source is flushed or merged away, its Relocation says where each surviving row went.
 #pragma once
 
 #include <bit>
@@ -38,7 +38,8 @@ using SourceUnits = std::vector<std::shared_ptr<const SourceUnit>>;
 
 class RowSource;
 
-// Kept rows as bits with counts, so that an old row's rank among the kept is its new place. 1.5 bits a row.
+// Kept rows as bits with counts, so that an old row's rank among the kept is its new place. 1.5
+// bits a row.
 class KeptRows {
  public:
   KeptRows(std::vector<uint64_t> words, int64_t rows) : words_(std::move(words)), rows_(rows) {
@@ -87,22 +88,25 @@ class RowSource {
   // Units covering exactly the first `rows` rows.
   virtual SourceUnits Units(int64_t rows) const = 0;
   // The array of `column` that holds `row`, and its place.
-  virtual arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column, int64_t* offset) const = 0;
-  // For keys[i] of each i in `which`: rows[i] = the newest row born at or before the snapshot and alive there, or
-  // -1. REQUIRES: keyed schema.
-  virtual arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                             std::span<int64_t> rows) const = 0;
-  // For each key: newer[i] = a row of that key that was born after the snapshot (dead or alive), or for a sealed source any
-  // living row of that key; -1 when there is none. Others are left.
-  virtual arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                                  std::span<int64_t> newer) const = 0;
+  virtual arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column,
+                                                                int64_t* offset) const = 0;
+  // For keys[i] of each i in `which`: rows[i] = the newest row born at or before the snapshot and
+  // alive there, or -1. REQUIRES: keyed schema.
+  virtual arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which,
+                             CommitNumber snapshot, std::span<int64_t> rows) const = 0;
+  // For each key: newer[i] = a row of that key that was born after the snapshot (dead or alive), or
+  // for a sealed source any living row of that key; -1 when there is none. Others are left.
+  virtual arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
+                                  CommitNumber snapshot, std::span<int64_t> newer) const = 0;
 
   DeletionVector& deaths() { return deaths_; }
   const DeletionVector& deaths() const { return deaths_; }
 
   // Set once, when the source is replaced. Guarded by the engine's commit mutex.
   const std::shared_ptr<const Relocation>& relocation() const { return relocation_; }
-  void SetRelocation(std::shared_ptr<const Relocation> relocation) { relocation_ = std::move(relocation); }
+  void SetRelocation(std::shared_ptr<const Relocation> relocation) {
+    relocation_ = std::move(relocation);
+  }
 
  private:
   DeletionVector deaths_;

@@ -6,7 +6,9 @@ namespace {
 class SegmentUnit final : public SourceUnit {
  public:
   SegmentUnit(std::shared_ptr<Segment> segment, int64_t unit)
-      : SourceUnit(unit * kUnitRows, segment->UnitRows(unit)), segment_(std::move(segment)), unit_(unit) {}
+      : SourceUnit(unit * kUnitRows, segment->UnitRows(unit)),
+        segment_(std::move(segment)),
+        unit_(unit) {}
   arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const override {
     return segment_->Column(unit_, column);
   }
@@ -24,7 +26,10 @@ class SegmentUnit final : public SourceUnit {
 }  // namespace
 
 SegmentSource::SegmentSource(io::Env* env, std::string folder, std::shared_ptr<Segment> segment)
-    : env_(env), folder_(std::move(folder)), segment_(std::move(segment)), birth_(segment_->meta().min_birth) {}
+    : env_(env),
+      folder_(std::move(folder)),
+      segment_(std::move(segment)),
+      birth_(segment_->meta().min_birth) {}
 
 SegmentSource::~SegmentSource() {
   if (!obsolete_) return;
@@ -37,18 +42,20 @@ SourceUnits SegmentSource::Units(int64_t rows) const {
   if (rows == 0) return {};
   MutexLock lock(mutex_);
   if (units_.empty()) {
-    for (int64_t u = 0; u < segment_->num_units(); ++u) units_.push_back(std::make_shared<SegmentUnit>(segment_, u));
+    for (int64_t u = 0; u < segment_->num_units(); ++u)
+      units_.push_back(std::make_shared<SegmentUnit>(segment_, u));
   }
   return units_;
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::ColumnAt(int64_t row, int column, int64_t* offset) const {
+arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::ColumnAt(int64_t row, int column,
+                                                                     int64_t* offset) const {
   *offset = row % kUnitRows;
   return segment_->Column(row / kUnitRows, column);
 }
 
-arrow::Status SegmentSource::Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                                  std::span<int64_t> rows) const {
+arrow::Status SegmentSource::Find(const KeyBatch& keys, std::span<const int64_t> which,
+                                  CommitNumber snapshot, std::span<int64_t> rows) const {
   if (birth_ > snapshot) {
     for (int64_t i : which) rows[i] = -1;
     return arrow::Status::OK();
@@ -60,8 +67,8 @@ arrow::Status SegmentSource::Find(const KeyBatch& keys, std::span<const int64_t>
   return arrow::Status::OK();
 }
 
-arrow::Status SegmentSource::FindNewer(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
-                                       std::span<int64_t> newer) const {
+arrow::Status SegmentSource::FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
+                                       CommitNumber snapshot, std::span<int64_t> newer) const {
   if (birth_ <= snapshot) return arrow::Status::OK();
   std::vector<int64_t> rows(keys.size(), -1);
   ARROW_RETURN_NOT_OK(segment_->Find(keys, which, rows));

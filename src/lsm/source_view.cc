@@ -13,7 +13,8 @@ namespace pyralog::lsm {
 namespace {
 
 bool Visible(const ViewSource& source, int64_t row) {
-  return row < source.source->BornAt(source.snapshot) && !source.source->deaths().IsDeadAt(row, source.snapshot) &&
+  return row < source.source->BornAt(source.snapshot) &&
+         !source.source->deaths().IsDeadAt(row, source.snapshot) &&
          !(source.own_deaths && source.own_deaths->IsDeadAt(row, source.own_number));
 }
 
@@ -28,8 +29,9 @@ SourceView::SourceView(TableSchemaPtr schema, std::vector<ViewSource> sources)
     : schema_(std::move(schema)), sources_(std::move(sources)) {}
 
 const ViewSource* SourceView::SourceOf(int64_t row_id) const {
-  const auto it = std::lower_bound(sources_.begin(), sources_.end(), OrdinalOf(row_id),
-                                   [](const ViewSource& s, int64_t ordinal) { return s.ordinal < ordinal; });
+  const auto it =
+      std::lower_bound(sources_.begin(), sources_.end(), OrdinalOf(row_id),
+                       [](const ViewSource& s, int64_t ordinal) { return s.ordinal < ordinal; });
   return it != sources_.end() && it->ordinal == OrdinalOf(row_id) ? &*it : nullptr;
 }
 
@@ -129,9 +131,11 @@ arrow::Status SourceView::Lookup(const KeyBatch& keys, std::vector<int64_t>* row
   std::vector<int64_t> rows(keys.size(), -1);
   for (auto s = sources_.rbegin(); s != sources_.rend() && !open.empty(); ++s) {
     ARROW_RETURN_NOT_OK(s->source->Find(keys, open, s->snapshot, rows));
-    // What the transaction killed is gone here, but a younger row of the key may stand in another source.
+    // What the transaction killed is gone here, but a younger row of the key may stand in another
+    // source.
     std::erase_if(open, [&](int64_t i) {
-      if (rows[i] < 0 || (s->own_deaths && s->own_deaths->IsDeadAt(rows[i], s->own_number))) return false;
+      if (rows[i] < 0 || (s->own_deaths && s->own_deaths->IsDeadAt(rows[i], s->own_number)))
+        return false;
       (*row_ids)[i] = MakeRowId(s->ordinal, rows[i]);
       return true;
     });
@@ -139,10 +143,12 @@ arrow::Status SourceView::Lookup(const KeyBatch& keys, std::vector<int64_t>* row
   return arrow::Status::OK();
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> SourceView::ColumnAt(int64_t row_id, int column, int64_t* offset) const {
+arrow::Result<std::shared_ptr<arrow::Array>> SourceView::ColumnAt(int64_t row_id, int column,
+                                                                  int64_t* offset) const {
   const ViewSource* source = SourceOf(row_id);
   if (source == nullptr) {
-    return MakeError(ErrorCode::kInvalidArgument, "row id " + std::to_string(row_id) + " names no row of this table");
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "row id " + std::to_string(row_id) + " names no row of this table");
   }
   if (Same(*source)) return source->source->ColumnAt(RowOf(row_id), column, offset);
   const ColumnMap map(source->source->schema(), schema_);
@@ -150,15 +156,16 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::ColumnAt(int64_t row_id
     *offset = 0;
     return map.Missing(column, 1);
   }
-  ARROW_ASSIGN_OR_RAISE(auto stored, source->source->ColumnAt(RowOf(row_id), map.stored(column), offset));
+  ARROW_ASSIGN_OR_RAISE(auto stored,
+                        source->source->ColumnAt(RowOf(row_id), map.stored(column), offset));
   if (map.identical(column)) return stored;
   auto one = stored->Slice(*offset, 1);
   *offset = 0;
   return map.Adapt(column, std::move(one));
 }
 
-arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(std::span<const int64_t> row_ids,
-                                                                     int column) const {
+arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(
+    std::span<const int64_t> row_ids, int column) const {
   arrow::ArrayVector parts;
   for (size_t i = 0; i < row_ids.size();) {
     int64_t offset = 0;
@@ -185,8 +192,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(std::span<c
   return parts.size() == 1 ? parts[0] : arrow::Concatenate(parts);
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> SourceView::Fetch(std::span<const int64_t> row_ids,
-                                                                     std::span<const int> columns) const {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> SourceView::Fetch(
+    std::span<const int64_t> row_ids, std::span<const int> columns) const {
   arrow::ArrayVector arrays;
   arrow::FieldVector fields;
   for (int column : columns) {
@@ -194,8 +201,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> SourceView::Fetch(std::span<c
     arrays.push_back(std::move(array));
     fields.push_back(schema_->arrow->field(column));
   }
-  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), static_cast<int64_t>(row_ids.size()),
-                                  std::move(arrays));
+  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+                                  static_cast<int64_t>(row_ids.size()), std::move(arrays));
 }
 
 bool SourceView::IsVisible(int64_t row_id) const {

@@ -14,10 +14,11 @@ namespace pyralog::lsm {
 // One source as a view sees it.
 struct ViewSource {
   RowSourcePtr source;
-  CommitNumber snapshot;                            // rows born and alive at this number are seen ...
-  std::shared_ptr<const DeletionVector> own_deaths; // ... unless the transaction killed them (nullptr: none)
-  CommitNumber own_number;                          // ... at or before this one of its own numbers
-  int64_t ordinal = 0;                              // upper half of its rows' ids
+  CommitNumber snapshot;  // rows born and alive at this number are seen ...
+  std::shared_ptr<const DeletionVector>
+      own_deaths;           // ... unless the transaction killed them (nullptr: none)
+  CommitNumber own_number;  // ... at or before this one of its own numbers
+  int64_t ordinal = 0;      // upper half of its rows' ids
 };
 
 class SourceView final : public TableView {
@@ -35,9 +36,10 @@ class SourceView final : public TableView {
   int64_t Mask(size_t unit, MaskWords* mask) const override;
   void WillNeed(size_t unit, std::span<const int> columns) const override;
   arrow::Status Lookup(const KeyBatch& keys, std::vector<int64_t>* row_ids) const override;
-  arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row_id, int column, int64_t* offset) const override;
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Fetch(std::span<const int64_t> row_ids,
-                                                           std::span<const int> columns) const override;
+  arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row_id, int column,
+                                                        int64_t* offset) const override;
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Fetch(
+      std::span<const int64_t> row_ids, std::span<const int> columns) const override;
   bool IsVisible(int64_t row_id) const override;
 
   const std::vector<ViewSource>& sources() const { return sources_; }
@@ -50,8 +52,11 @@ class SourceView final : public TableView {
     std::shared_ptr<const SourceUnit> unit;
   };
   void MakeUnits() const;
-  bool Same(const ViewSource& source) const { return source.source->schema()->version == schema_->version; }
-  arrow::Result<std::shared_ptr<arrow::Array>> FetchColumn(std::span<const int64_t> row_ids, int column) const;
+  bool Same(const ViewSource& source) const {
+    return source.source->schema()->version == schema_->version;
+  }
+  arrow::Result<std::shared_ptr<arrow::Array>> FetchColumn(std::span<const int64_t> row_ids,
+                                                           int column) const;
 
   const TableSchemaPtr schema_;
   const std::vector<ViewSource> sources_;

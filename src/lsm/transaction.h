@@ -1,11 +1,13 @@
-// A transaction over any number of tables and metadata entries: snapshot isolation, first committer wins.
+// A transaction over any number of tables and metadata entries: snapshot isolation, first committer
+// wins.
 //
-// It reads the database as it was durable when it began, plus its own writes. Nothing of it is visible to others, or in the
-// log, before Commit. Commit fails with kConflict when another transaction that committed since the snapshot wrote
-// the same key, deleted the same row, or changed the same metadata entry or table schema; nothing of it happens then.
+// It reads the database as it was durable when it began, plus its own writes. Nothing of it is
+// visible to others, or in the log, before Commit. Commit fails with kConflict when another
+// transaction that committed since the snapshot wrote the same key, deleted the same row, or
+// changed the same metadata entry or table schema; nothing of it happens then.
 //
-// Thread-safe: the sinks of one parallel statement may call Append and Delete from several threads. One statement at a time, though:
-// a view is taken when a statement starts.
+// Thread-safe: the sinks of one parallel statement may call Append and Delete from several threads.
+// One statement at a time, though: a view is taken when a statement starts.
 #pragma once
 
 #include <functional>
@@ -31,39 +33,45 @@ class Transaction {
   virtual CommitNumber snapshot() const = 0;
   virtual bool has_writes() const = 0;
 
-  // ---- Metadata: named byte strings, versioned with the data (the catalog keeps its entries here). ----
+  // ---- Metadata: named byte strings, versioned with the data (the catalog keeps its entries
+  // here). ----
   virtual std::optional<std::string> GetMeta(std::string_view key) const = 0;
   // All entries whose key begins with `prefix`, in key order, own changes included.
-  virtual void ScanMeta(std::string_view prefix,
-                        const std::function<void(const std::string& key, const std::string& value)>& visit) const = 0;
+  virtual void ScanMeta(
+      std::string_view prefix,
+      const std::function<void(const std::string& key, const std::string& value)>& visit) const = 0;
   virtual arrow::Status PutMeta(std::string key, std::string value) = 0;
   virtual arrow::Status DeleteMeta(std::string_view key) = 0;
-  // Commit fails with kConflict when this entry was changed by another since the snapshot, though it is only read here (the
-  // schema of a new table, say).
+  // Commit fails with kConflict when this entry was changed by another since the snapshot, though
+  // it is only read here (the schema of a new table, say).
   virtual void GuardMeta(std::string key) = 0;
-  // Number of the last commit in the snapshot that changed any metadata (0: none): equal numbers, equal metadata, own changes aside.
+  // Number of the last commit in the snapshot that changed any metadata (0: none): equal numbers,
+  // equal metadata, own changes aside.
   virtual CommitNumber meta_version() const = 0;
   virtual bool has_meta_changes() const = 0;
 
   // ---- Tables. A table exists once created here or in the snapshot. ----
   virtual arrow::Result<TableId> CreateTable(TableSchemaPtr schema) = 0;
   virtual arrow::Status DropTable(TableId table) = 0;
-  // Replaces the schema: same ids for kept fields, version + 1. Columns of stored rows are adapted when read.
+  // Replaces the schema: same ids for kept fields, version + 1. Columns of stored rows are adapted
+  // when read.
   virtual arrow::Status AlterTable(TableId table, TableSchemaPtr schema) = 0;
   virtual arrow::Result<TableSchemaPtr> Schema(TableId table) const = 0;
 
   // ---- Rows. ----
   virtual arrow::Result<TableViewPtr> View(TableId table) = 0;
-  // Appends rows: the schema's types in the schema's order (metadata of fields ignored). kConstraint, naming the key, when
-  // a keyed table already has a row with the same key in this transaction's sight, or the batch repeats one; nothing of the
-  // batch is appended then. NOT NULL fields are checked.
+  // Appends rows: the schema's types in the schema's order (metadata of fields ignored).
+  // kConstraint, naming the key, when a keyed table already has a row with the same key in this
+  // transaction's sight, or the batch repeats one; nothing of the batch is appended then. NOT NULL
+  // fields are checked.
   virtual arrow::Status Append(TableId table, const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
-  // Deletes rows by their ids (of any view of this table in this transaction). Ids that this transaction deleted
-  // already are passed over; returns how many were not. An id that is no visible row is kInvalidArgument.
+  // Deletes rows by their ids (of any view of this table in this transaction). Ids that this
+  // transaction deleted already are passed over; returns how many were not. An id that is no
+  // visible row is kInvalidArgument.
   virtual arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) = 0;
 
-  // Acknowledged as durable as the database's durability setting says. The number is 0 for a transaction without writes.
-  // The transaction has ended, whatever the result.
+  // Acknowledged as durable as the database's durability setting says. The number is 0 for a
+  // transaction without writes. The transaction has ended, whatever the result.
   virtual arrow::Result<CommitNumber> Commit() = 0;
   virtual void Rollback() = 0;
 };

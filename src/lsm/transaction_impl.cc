@@ -11,14 +11,16 @@ namespace {
 
 arrow::Status CheckBatch(const arrow::RecordBatch& batch, const TableSchema& schema) {
   if (batch.num_columns() != schema.num_fields()) {
-    return MakeError(ErrorCode::kInvalidArgument, "a batch of " + std::to_string(batch.num_columns()) +
-                                                      " columns for a table of " + std::to_string(schema.num_fields()));
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "a batch of " + std::to_string(batch.num_columns()) +
+                         " columns for a table of " + std::to_string(schema.num_fields()));
   }
   for (int i = 0; i < batch.num_columns(); ++i) {
     const auto& field = *schema.arrow->field(i);
     if (!batch.column(i)->type()->Equals(*field.type())) {
-      return MakeError(ErrorCode::kInvalidArgument, "column '" + field.name() + "' is " + field.type()->ToString() +
-                                                        ", the batch has " + batch.column(i)->type()->ToString());
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "column '" + field.name() + "' is " + field.type()->ToString() +
+                           ", the batch has " + batch.column(i)->type()->ToString());
     }
     if (!field.nullable() && batch.column(i)->null_count() > 0) {
       return MakeError(ErrorCode::kConstraint,
@@ -87,16 +89,19 @@ std::optional<std::string> TransactionImpl::GetMeta(std::string_view key) const 
   return it == entries.end() ? std::nullopt : std::optional(it->second.value);
 }
 
-void TransactionImpl::ScanMeta(std::string_view prefix,
-                               const std::function<void(const std::string&, const std::string&)>& visit) const {
+void TransactionImpl::ScanMeta(
+    std::string_view prefix,
+    const std::function<void(const std::string&, const std::string&)>& visit) const {
   std::map<std::string, std::string> found;
   {
     MutexLock lock(mutex_);
     const auto& entries = *snapshot_.meta.entries;
-    for (auto it = entries.lower_bound(prefix); it != entries.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = entries.lower_bound(prefix);
+         it != entries.end() && it->first.starts_with(prefix); ++it) {
       found[it->first] = it->second.value;
     }
-    for (auto it = meta_.lower_bound(prefix); it != meta_.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = meta_.lower_bound(prefix); it != meta_.end() && it->first.starts_with(prefix);
+         ++it) {
       if (it->second) {
         found[it->first] = *it->second;
       } else {
@@ -140,20 +145,26 @@ arrow::Result<TransactionImpl::OwnTable*> TransactionImpl::Touch(TableId id) {
   auto it = tables_.find(id);
   if (it == tables_.end()) {
     const auto version = snapshot_.tables->find(id);
-    TableSchemaPtr schema = version == snapshot_.tables->end() ? nullptr : version->second->SchemaAt(snapshot_.commit);
-    if (!schema) return MakeError(ErrorCode::kNotFound, "there is no table with id " + std::to_string(id.value()));
+    TableSchemaPtr schema =
+        version == snapshot_.tables->end() ? nullptr : version->second->SchemaAt(snapshot_.commit);
+    if (!schema)
+      return MakeError(ErrorCode::kNotFound,
+                       "there is no table with id " + std::to_string(id.value()));
     OwnTable table;
     table.id = id;
     table.schema = std::move(schema);
-    for (const SourceEntry& entry : version->second->sources) table.committed.push_back({entry.source(), nullptr});
+    for (const SourceEntry& entry : version->second->sources)
+      table.committed.push_back({entry.source(), nullptr});
     it = tables_.emplace(id, std::move(table)).first;
   }
-  if (it->second.dropped) return MakeError(ErrorCode::kNotFound, "the table was dropped in this transaction");
+  if (it->second.dropped)
+    return MakeError(ErrorCode::kNotFound, "the table was dropped in this transaction");
   return &it->second;
 }
 
 arrow::Result<TableId> TransactionImpl::CreateTable(TableSchemaPtr schema) {
-  for (int column : schema->key) ARROW_RETURN_NOT_OK(CheckKeyType(*schema->arrow->field(column)->type()));
+  for (int column : schema->key)
+    ARROW_RETURN_NOT_OK(CheckKeyType(*schema->arrow->field(column)->type()));
   MutexLock lock(mutex_);
   ARROW_RETURN_NOT_OK(CheckOpen());
   OwnTable table;
@@ -182,7 +193,8 @@ arrow::Status TransactionImpl::AlterTable(TableId id, TableSchemaPtr schema) {
   MutexLock lock(mutex_);
   ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
   if (schema->version != table->schema->version + 1) {
-    return MakeError(ErrorCode::kInvalidArgument, "a changed schema must have the next version number");
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "a changed schema must have the next version number");
   }
   table->schema = schema;
   table->altered = true;
@@ -194,10 +206,14 @@ arrow::Status TransactionImpl::AlterTable(TableId id, TableSchemaPtr schema) {
 
 arrow::Result<TableSchemaPtr> TransactionImpl::Schema(TableId id) const {
   MutexLock lock(mutex_);
-  if (const auto it = tables_.find(id); it != tables_.end() && !it->second.dropped) return it->second.schema;
+  if (const auto it = tables_.find(id); it != tables_.end() && !it->second.dropped)
+    return it->second.schema;
   const auto version = snapshot_.tables->find(id);
-  TableSchemaPtr schema = version == snapshot_.tables->end() ? nullptr : version->second->SchemaAt(snapshot_.commit);
-  if (!schema) return MakeError(ErrorCode::kNotFound, "there is no table with id " + std::to_string(id.value()));
+  TableSchemaPtr schema =
+      version == snapshot_.tables->end() ? nullptr : version->second->SchemaAt(snapshot_.commit);
+  if (!schema)
+    return MakeError(ErrorCode::kNotFound,
+                     "there is no table with id " + std::to_string(id.value()));
   return schema;
 }
 
@@ -212,7 +228,8 @@ std::shared_ptr<const SourceView> TransactionImpl::ViewOf(OwnTable* table) {
     sources.push_back({c.source, snapshot_.commit, c.own_deaths, CommitNumber(number_), ordinal++});
   }
   for (const OwnSource& own : table->own) {
-    if (!own.moved) sources.push_back({own.source(), CommitNumber(number_), nullptr, CommitNumber{}, ordinal});
+    if (!own.moved)
+      sources.push_back({own.source(), CommitNumber(number_), nullptr, CommitNumber{}, ordinal});
     ++ordinal;
   }
   table->view = std::make_shared<SourceView>(table->schema, std::move(sources));
@@ -235,22 +252,25 @@ MemTable* TransactionImpl::ActiveOf(OwnTable* table) {
   return own.back().memtable.get();
 }
 
-arrow::Status TransactionImpl::CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys) {
+arrow::Status TransactionImpl::CheckKeys(OwnTable* table, const arrow::RecordBatch& batch,
+                                         const KeyBatch& keys) {
   if (const int64_t row = FindRepeat(keys); row >= 0) {
-    return MakeError(ErrorCode::kConstraint, "duplicate key: " + KeyText(batch, *table->schema, row) +
-                                                 " is given twice");
+    return MakeError(ErrorCode::kConstraint,
+                     "duplicate key: " + KeyText(batch, *table->schema, row) + " is given twice");
   }
   std::vector<int64_t> found;
   ARROW_RETURN_NOT_OK(ViewOf(table)->Lookup(keys, &found));
   for (int64_t i = 0; i < keys.size(); ++i) {
     if (found[i] < 0) continue;
-    return MakeError(ErrorCode::kConstraint, "duplicate key: " + KeyText(batch, *table->schema, i) +
-                                                 " is in the table already; use ON CONFLICT to update or skip it");
+    return MakeError(ErrorCode::kConstraint,
+                     "duplicate key: " + KeyText(batch, *table->schema, i) +
+                         " is in the table already; use ON CONFLICT to update or skip it");
   }
   return arrow::Status::OK();
 }
 
-arrow::Status TransactionImpl::Append(TableId id, const std::shared_ptr<arrow::RecordBatch>& batch) {
+arrow::Status TransactionImpl::Append(TableId id,
+                                      const std::shared_ptr<arrow::RecordBatch>& batch) {
   KeyBatch keys;
   MutexLock lock(mutex_);
   ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
@@ -265,16 +285,19 @@ arrow::Status TransactionImpl::Append(TableId id, const std::shared_ptr<arrow::R
   return SpillIfLarge();
 }
 
-arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number) {
+arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id,
+                                               CommitNumber number) {
   size_t ordinal = OrdinalOf(row_id);
   int64_t row = RowOf(row_id);
   auto unknown = [&] {
-    return MakeError(ErrorCode::kInvalidArgument, "row id " + std::to_string(row_id) + " names no visible row");
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "row id " + std::to_string(row_id) + " names no visible row");
   };
   if (row_id < 0) return unknown();
   if (ordinal < table->committed.size()) {
     CommittedSource& c = table->committed[ordinal];
-    if (row >= c.source->BornAt(snapshot_.commit) || c.source->deaths().IsDeadAt(row, snapshot_.commit)) {
+    if (row >= c.source->BornAt(snapshot_.commit) ||
+        c.source->deaths().IsDeadAt(row, snapshot_.commit)) {
       return unknown();
     }
     if (!c.own_deaths) c.own_deaths = std::make_shared<DeletionVector>();
@@ -288,7 +311,8 @@ arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id, 
     row = moved.Rank(row);
     ordinal = table->own[ordinal].moved_to;
   }
-  if (ordinal >= table->own.size() || row >= table->own[ordinal].source()->BornAt(number)) return unknown();
+  if (ordinal >= table->own.size() || row >= table->own[ordinal].source()->BornAt(number))
+    return unknown();
   return table->own[ordinal].source()->deaths().Kill(row, number);
 }
 
@@ -307,11 +331,12 @@ arrow::Result<int64_t> TransactionImpl::Delete(TableId id, std::span<const int64
 // ---- Spilling ----
 
 arrow::Status TransactionImpl::SpillIfLarge() {
-  // Each spill makes a segment, so they grow with what was spilled before: a load of any size makes few.
+  // Each spill makes a segment, so they grow with what was spilled before: a load of any size makes
+  // few.
   constexpr uint64_t kMostHeld = 64 << 20;
-  const uint64_t limit =
-      std::max(engine_->options().spill_bytes,
-               std::min<uint64_t>({spilled_bytes_ / 4, kMostHeld, engine_->options().spill_bytes * 8}));
+  const uint64_t limit = std::max(
+      engine_->options().spill_bytes,
+      std::min<uint64_t>({spilled_bytes_ / 4, kMostHeld, engine_->options().spill_bytes * 8}));
   uint64_t held = 0;
   for (const auto& [id, table] : tables_) {
     for (const OwnSource& own : table.own) {
@@ -339,8 +364,9 @@ arrow::Status TransactionImpl::SpillSource(OwnTable* table, size_t index) {
   const std::shared_ptr<MemTable> memtable = table->own[index].memtable;
   if (memtable->rows() == 0) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(auto writer, engine_->NewSegment(table->id, memtable->schema()));
-  ARROW_ASSIGN_OR_RAISE(auto kept, CopyLiveRows(*memtable, memtable->schema(), CommitNumber(number_), CommitNumber{},
-                                                writer.get()));
+  ARROW_ASSIGN_OR_RAISE(
+      auto kept, CopyLiveRows(*memtable, memtable->schema(), CommitNumber(number_), CommitNumber{},
+                              writer.get()));
   if (kept->kept() > 0) {
     ARROW_ASSIGN_OR_RAISE(const SegmentMeta meta, writer->Finish());
     ARROW_ASSIGN_OR_RAISE(auto segment, engine_->AdoptSegment(meta, memtable->schema()));
@@ -358,19 +384,23 @@ arrow::Status TransactionImpl::SpillSource(OwnTable* table, size_t index) {
 
 // ---- The end ----
 
-arrow::Status TransactionImpl::PrepareRows(const OwnTable& table, const MemTable& memtable, PreparedTable* out) {
+arrow::Status TransactionImpl::PrepareRows(const OwnTable& table, const MemTable& memtable,
+                                           PreparedTable* out) {
   const bool log = engine_->options().durability != Durability::kOff;
   for (const Piece& piece : memtable.Pieces()) {
     MaskWords mask((piece.batch->num_rows() + 63) / 64, ~uint64_t{0});
-    if (piece.batch->num_rows() % 64 != 0) mask.back() = (uint64_t{1} << (piece.batch->num_rows() % 64)) - 1;
-    memtable.deaths().ClearDead(piece.first, piece.batch->num_rows(), CommitNumber(number_), mask.data());
+    if (piece.batch->num_rows() % 64 != 0)
+      mask.back() = (uint64_t{1} << (piece.batch->num_rows() % 64)) - 1;
+    memtable.deaths().ClearDead(piece.first, piece.batch->num_rows(), CommitNumber(number_),
+                                mask.data());
     int64_t kept = 0;
     for (uint64_t word : mask) kept += std::popcount(word);
     if (kept == 0) continue;
     ARROW_ASSIGN_OR_RAISE(auto batch, FilterBatch(piece.batch, mask, kept));
     ARROW_ASSIGN_OR_RAISE(batch, AdaptBatch(batch, memtable.schema(), table.schema));
     out->keys.emplace_back();
-    if (table.schema->keyed()) memtable.CopyKeys(piece.first, piece.batch->num_rows(), &mask, &out->keys.back());
+    if (table.schema->keyed())
+      memtable.CopyKeys(piece.first, piece.batch->num_rows(), &mask, &out->keys.back());
     out->encoded.emplace_back();
     if (log) ARROW_RETURN_NOT_OK(EncodeRows(*batch, &out->encoded.back()));
     out->batches.push_back(std::move(batch));
@@ -421,7 +451,8 @@ arrow::Result<CommitNumber> TransactionImpl::Commit() {
   }
   auto commit = [this]() REQUIRES(mutex_) -> arrow::Result<CommitNumber> {
     ARROW_ASSIGN_OR_RAISE(PreparedCommit prepared, Prepare());
-    if (prepared.meta.empty() && prepared.table_changes.empty() && prepared.tables.empty()) return CommitNumber{};
+    if (prepared.meta.empty() && prepared.table_changes.empty() && prepared.tables.empty())
+      return CommitNumber{};
     return engine_->Commit(std::move(prepared));
   };
   auto result = commit();

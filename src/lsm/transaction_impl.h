@@ -1,7 +1,8 @@
 // A transaction's private state: one OwnTable for each table it touched.
 //
-// Its own operations are numbered 1, 2, 3 ...; own rows are born, and rows die by its hand, at such a number. A view remembers the
-// number at which it was made, and thereby sees exactly what was written before: the same birth-and-death rule that commits follow.
+// Its own operations are numbered 1, 2, 3 ...; own rows are born, and rows die by its hand, at such
+// a number. A view remembers the number at which it was made, and thereby sees exactly what was
+// written before: the same birth-and-death rule that commits follow.
 #pragma once
 
 #include <map>
@@ -26,7 +27,8 @@ class TransactionImpl final : public Transaction {
   bool has_writes() const override EXCLUDES(mutex_);
 
   std::optional<std::string> GetMeta(std::string_view key) const override EXCLUDES(mutex_);
-  void ScanMeta(std::string_view prefix, const std::function<void(const std::string&, const std::string&)>& visit)
+  void ScanMeta(std::string_view prefix,
+                const std::function<void(const std::string&, const std::string&)>& visit)
       const override EXCLUDES(mutex_);
   arrow::Status PutMeta(std::string key, std::string value) override EXCLUDES(mutex_);
   arrow::Status DeleteMeta(std::string_view key) override EXCLUDES(mutex_);
@@ -40,8 +42,10 @@ class TransactionImpl final : public Transaction {
   arrow::Result<TableSchemaPtr> Schema(TableId table) const override EXCLUDES(mutex_);
 
   arrow::Result<TableViewPtr> View(TableId table) override EXCLUDES(mutex_);
-  arrow::Status Append(TableId table, const std::shared_ptr<arrow::RecordBatch>& batch) override EXCLUDES(mutex_);
-  arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) override EXCLUDES(mutex_);
+  arrow::Status Append(TableId table, const std::shared_ptr<arrow::RecordBatch>& batch) override
+      EXCLUDES(mutex_);
+  arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) override
+      EXCLUDES(mutex_);
 
   arrow::Result<CommitNumber> Commit() override EXCLUDES(mutex_);
   void Rollback() override EXCLUDES(mutex_);
@@ -58,16 +62,18 @@ class TransactionImpl final : public Transaction {
     std::shared_ptr<SegmentSource> segment;
     std::unique_ptr<KeptRows> moved;  // retired: these of its rows went to ...
     size_t moved_to = 0;              // ... this one of the table's own sources
-    RowSourcePtr source() const { return memtable ? RowSourcePtr(memtable) : RowSourcePtr(segment); }
+    RowSourcePtr source() const {
+      return memtable ? RowSourcePtr(memtable) : RowSourcePtr(segment);
+    }
   };
   struct OwnTable {
     TableId id;
-    TableSchemaPtr schema;      // as this transaction sees it now
+    TableSchemaPtr schema;  // as this transaction sees it now
     bool created = false;
     bool altered = false;
     bool dropped = false;
     std::vector<CommittedSource> committed;
-    std::vector<OwnSource> own;  // ordinals follow those of `committed`
+    std::vector<OwnSource> own;              // ordinals follow those of `committed`
     std::shared_ptr<const SourceView> view;  // of number view_number, to be used again
     uint64_t view_number = 0;
   };
@@ -76,14 +82,17 @@ class TransactionImpl final : public Transaction {
   arrow::Result<OwnTable*> Touch(TableId table) REQUIRES(mutex_);
   std::shared_ptr<const SourceView> ViewOf(OwnTable* table) REQUIRES(mutex_);
   MemTable* ActiveOf(OwnTable* table) REQUIRES(mutex_);
-  arrow::Status CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys) REQUIRES(mutex_);
-  arrow::Result<bool> DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number) REQUIRES(mutex_);
+  arrow::Status CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys)
+      REQUIRES(mutex_);
+  arrow::Result<bool> DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number)
+      REQUIRES(mutex_);
   arrow::Status SpillIfLarge() REQUIRES(mutex_);
   // Moves the rows that the table has in memory to segments.
   arrow::Status Spill(OwnTable* table) REQUIRES(mutex_);
   arrow::Status SpillSource(OwnTable* table, size_t index) REQUIRES(mutex_);
   arrow::Result<PreparedCommit> Prepare() REQUIRES(mutex_);
-  arrow::Status PrepareRows(const OwnTable& table, const MemTable& memtable, PreparedTable* out) REQUIRES(mutex_);
+  arrow::Status PrepareRows(const OwnTable& table, const MemTable& memtable, PreparedTable* out)
+      REQUIRES(mutex_);
   void End() REQUIRES(mutex_);
 
   EngineImpl* const engine_;

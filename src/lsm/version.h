@@ -1,4 +1,5 @@
-// What the database is made of at one moment: immutable lists that snapshots hold and commits replace.
+// What the database is made of at one moment: immutable lists that snapshots hold and commits
+// replace.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +25,8 @@ struct TableVersion {
   TableId id;
   // Every schema the table had, by the commit that brought it, ascending.
   std::vector<std::pair<CommitNumber, TableSchemaPtr>> schemas;
-  // Oldest rows first. The last is the active memtable, which takes new rows; memtables before it wait for a flush.
+  // Oldest rows first. The last is the active memtable, which takes new rows; memtables before it
+  // wait for a flush.
   std::vector<SourceEntry> sources;
 
   const TableSchemaPtr& current_schema() const { return schemas.back().second; }

@@ -17,19 +17,21 @@ using duckdb::LogicalTypeId;
 
 arrow::Status NotStored(const LogicalType& type) {
   return MakeError(ErrorCode::kNotSupported,
-                   "columns of type " + type.ToString() + " cannot be stored; cast to another type, such as VARCHAR");
+                   "columns of type " + type.ToString() +
+                       " cannot be stored; cast to another type, such as VARCHAR");
 }
 
 enum class Use { kStorage, kResult };
 arrow::Result<TypeLayout> LayoutFor(Use use, const LogicalType& type);
 
-TypeLayout Same(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow, bool ordered = true) {
+TypeLayout Same(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow,
+                bool ordered = true) {
   const int width = static_cast<const arrow::FixedWidthType&>(*arrow).bit_width() / 8;
   return {sql, std::move(arrow), Layout::kSame, width, ordered, {}};
 }
 
-TypeLayout Other(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow, Layout layout, int width,
-                 bool ordered) {
+TypeLayout Other(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow, Layout layout,
+                 int width, bool ordered) {
   return {sql, std::move(arrow), layout, width, ordered, {}};
 }
 
@@ -83,7 +85,8 @@ arrow::Result<TypeLayout> MapLayout(Use use, const LogicalType& type) {
 arrow::Result<TypeLayout> ArrayLayout(Use use, const LogicalType& type) {
   TypeLayout result = Other(type, nullptr, Layout::kArray, 0, false);
   ARROW_ASSIGN_OR_RAISE(auto child, LayoutFor(use, duckdb::ArrayType::GetChildType(type)));
-  result.arrow = arrow::fixed_size_list(child.arrow, static_cast<int32_t>(duckdb::ArrayType::GetSize(type)));
+  result.arrow =
+      arrow::fixed_size_list(child.arrow, static_cast<int32_t>(duckdb::ArrayType::GetSize(type)));
   result.children.push_back(std::move(child));
   return result;
 }
@@ -158,7 +161,8 @@ arrow::Result<TypeLayout> ScalarLayout(Use use, const LogicalType& type) {
       return DecimalLayout(type);
     case LogicalTypeId::HUGEINT:
     case LogicalTypeId::UHUGEINT:
-      if (use == Use::kResult) return Other(type, arrow::decimal128(38, 0), Layout::kHugeintDecimal, 16, false);
+      if (use == Use::kResult)
+        return Other(type, arrow::decimal128(38, 0), Layout::kHugeintDecimal, 16, false);
       return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
     case LogicalTypeId::UUID:
       return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
@@ -185,7 +189,8 @@ LogicalType ResolveJson(const LogicalType& type) {
     if (part.id() != LogicalTypeId::UNBOUND) return part;
     const auto& expression = *duckdb::UnboundType::GetTypeExpression(part);
     const bool json = expression.type == duckdb::ExpressionType::TYPE &&
-                      duckdb::StringUtil::CIEquals(expression.Cast<duckdb::TypeExpression>().GetTypeName(), "JSON");
+                      duckdb::StringUtil::CIEquals(
+                          expression.Cast<duckdb::TypeExpression>().GetTypeName(), "JSON");
     return json ? LogicalType::JSON() : part;
   });
 }
@@ -206,12 +211,15 @@ arrow::Result<TypeLayout> LayoutOf(const LogicalType& type) {
     return part.id() == LogicalTypeId::VARCHAR && !duckdb::StringType::GetCollation(part).empty();
   });
   if (collated) {
-    return MakeError(ErrorCode::kNotSupported, "columns with a collation cannot be stored; give COLLATE in the query");
+    return MakeError(ErrorCode::kNotSupported,
+                     "columns with a collation cannot be stored; give COLLATE in the query");
   }
   return LayoutFor(Use::kStorage, type);
 }
 
-TypeLayout ResultLayoutOf(const LogicalType& type) { return LayoutFor(Use::kResult, type).ValueOrDie(); }
+TypeLayout ResultLayoutOf(const LogicalType& type) {
+  return LayoutFor(Use::kResult, type).ValueOrDie();
+}
 
 std::string SqlTypeName(const LogicalType& type) {
   if (type.IsJSONType()) return "JSON";
@@ -237,7 +245,8 @@ std::string SqlTypeName(const LogicalType& type) {
 arrow::Result<catalog::ColumnDef> ColumnFromSqlType(std::string name, const LogicalType& type) {
   auto layout = LayoutOf(type);
   if (!layout.ok()) {
-    return MakeError(GetErrorCode(layout.status()), "column \"" + name + "\": " + layout.status().message());
+    return MakeError(GetErrorCode(layout.status()),
+                     "column \"" + name + "\": " + layout.status().message());
   }
   catalog::ColumnDef column;
   column.name = std::move(name);
@@ -261,9 +270,11 @@ arrow::Result<LogicalType> SqlTypeOfColumn(const catalog::ColumnDef& column) {
   } catch (const std::exception&) {
     type = LogicalType::INVALID;
   }
-  if (duckdb::TypeVisitor::Contains(type, LogicalTypeId::UNBOUND) || type.id() == LogicalTypeId::INVALID) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "column \"" + column.name + "\" has the unknown SQL type '" + column.sql_type + "'");
+  if (duckdb::TypeVisitor::Contains(type, LogicalTypeId::UNBOUND) ||
+      type.id() == LogicalTypeId::INVALID) {
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "column \"" + column.name + "\" has the unknown SQL type '" + column.sql_type + "'");
   }
   return type;
 }
@@ -272,8 +283,9 @@ arrow::Result<TypeLayout> LayoutOfColumn(const catalog::ColumnDef& column) {
   ARROW_ASSIGN_OR_RAISE(auto type, SqlTypeOfColumn(column));
   ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOf(type));
   if (!layout.arrow->Equals(*column.type)) {
-    return MakeError(ErrorCode::kInvalidArgument, "column \"" + column.name + "\" of SQL type " + column.sql_type +
-                                                      " is stored as " + column.type->ToString() + ", not as " +
+    return MakeError(ErrorCode::kInvalidArgument, "column \"" + column.name + "\" of SQL type " +
+                                                      column.sql_type + " is stored as " +
+                                                      column.type->ToString() + ", not as " +
                                                       layout.arrow->ToString());
   }
   return layout;

@@ -1,16 +1,19 @@
 // How each SQL type lies in an Arrow array, next to how it lies in a DuckDB vector.
 //
 //   stored as                       SQL types                                          to a vector
-//   -----------------------------   ------------------------------------------------   ---------------------------
-//   the same bytes                  integers, FLOAT, DOUBLE, DATE, TIME, TIME_NS,      pointed at, or copied
+//   -----------------------------   ------------------------------------------------
+//   --------------------------- the same bytes                  integers, FLOAT, DOUBLE, DATE,
+//   TIME, TIME_NS,      pointed at, or copied
 //                                   TIMESTAMP*, TIMETZ (int64), DECIMAL of 5 digits+
 //   decimal32                       DECIMAL of up to 4 digits (DuckDB: int16)          narrowed
-//   bits                            BOOLEAN                                            spread to bytes
-//   fixed_size_binary(16)           HUGEINT, UHUGEINT, UUID: big-endian, the sign bit  bytes turned round
+//   bits                            BOOLEAN                                            spread to
+//   bytes fixed_size_binary(16)           HUGEINT, UHUGEINT, UUID: big-endian, the sign bit  bytes
+//   turned round
 //                                   of HUGEINT flipped, so that bytes sort as values
-//   utf8_view, binary_view          VARCHAR, JSON, BLOB, BIT                           offsets become pointers
-//   month_day_nano                  INTERVAL                                           nanoseconds become microseconds
-//   struct, list, map, fixed list   STRUCT, LIST, MAP, ARRAY                           child by child
+//   utf8_view, binary_view          VARCHAR, JSON, BLOB, BIT                           offsets
+//   become pointers month_day_nano                  INTERVAL nanoseconds become microseconds
+//   struct, list, map, fixed list   STRUCT, LIST, MAP, ARRAY                           child by
+//   child
 //
 // DECIMAL takes the narrowest of decimal32, decimal64 and decimal128 that holds its digits.
 #pragma once
@@ -27,15 +30,15 @@
 namespace pyralog::sql {
 
 enum class Layout {
-  kSame,      // `width` bytes, equal on both sides
-  kNarrow,    // decimal32 to int16
+  kSame,    // `width` bytes, equal on both sides
+  kNarrow,  // decimal32 to int16
   kBool,
-  kBytes16,   // HUGEINT, UHUGEINT, UUID
-  kView,      // 16-byte views
+  kBytes16,  // HUGEINT, UHUGEINT, UUID
+  kView,     // 16-byte views
   kInterval,
   kStruct,
-  kList,      // list and map: 32-bit offsets, one child (of a map: its entries)
-  kArray,     // fixed_size_list
+  kList,   // list and map: 32-bit offsets, one child (of a map: its entries)
+  kArray,  // fixed_size_list
   // Of results only:
   kHugeintDecimal,  // decimal128(38, 0), if it fits
   kText,            // utf8_view, by DuckDB's cast to VARCHAR
@@ -46,19 +49,24 @@ struct TypeLayout {
   duckdb::LogicalType sql;
   std::shared_ptr<arrow::DataType> arrow;
   Layout layout = Layout::kSame;
-  int width = 0;                     // bytes of a value in Arrow (0: bits, or nested)
-  bool ordered = false;              // raw bytes compare as values (see batch/zone_map.h): zone maps may be used
-  std::vector<TypeLayout> children;  // fields of a struct, the element of a list or array, the entries of a map
+  int width = 0;  // bytes of a value in Arrow (0: bits, or nested)
+  bool ordered =
+      false;  // raw bytes compare as values (see batch/zone_map.h): zone maps may be used
+  std::vector<TypeLayout>
+      children;  // fields of a struct, the element of a list or array, the entries of a map
 };
 
-// kNotSupported, naming the type, for one that cannot be stored exactly (ENUM, UNION, VARIANT, BIGNUM, ...).
+// kNotSupported, naming the type, for one that cannot be stored exactly (ENUM, UNION, VARIANT,
+// BIGNUM, ...).
 arrow::Result<TypeLayout> LayoutOf(const duckdb::LogicalType& type);
 
-// How a result column of any SQL type leaves as Arrow: as it would be stored, but for HUGEINT and UHUGEINT, at any depth,
-// as decimal128(38, 0), which every Arrow reader knows, and types that cannot be stored as text. Never fails.
+// How a result column of any SQL type leaves as Arrow: as it would be stored, but for HUGEINT and
+// UHUGEINT, at any depth, as decimal128(38, 0), which every Arrow reader knows, and types that
+// cannot be stored as text. Never fails.
 TypeLayout ResultLayoutOf(const duckdb::LogicalType& type);
 
-// The layout of a stored column. kInvalidArgument when its Arrow type is not what LayoutOf gives for its SQL type.
+// The layout of a stored column. kInvalidArgument when its Arrow type is not what LayoutOf gives
+// for its SQL type.
 arrow::Result<TypeLayout> LayoutOfColumn(const catalog::ColumnDef& column);
 
 // The SQL type's name without user-given aliases (JSON stays): what SqlTypeOfColumn reads.

@@ -15,7 +15,8 @@ using duckdb::Vector;
 
 struct HeldArray : duckdb::VectorAuxiliaryData {
   explicit HeldArray(std::shared_ptr<arrow::Array> held)
-      : VectorAuxiliaryData(duckdb::VectorAuxiliaryDataType::ARROW_AUXILIARY), array(std::move(held)) {}
+      : VectorAuxiliaryData(duckdb::VectorAuxiliaryDataType::ARROW_AUXILIARY),
+        array(std::move(held)) {}
   std::shared_ptr<arrow::Array> array;
 };
 
@@ -25,14 +26,17 @@ class SameFiller final : public ColumnFiller {
   explicit SameFiller(int width) : width_(width) {}
 
  protected:
-  void BindData(const arrow::ArrayData& data) override { values_ = data.buffers[1] ? data.buffers[1]->data() : nullptr; }
+  void BindData(const arrow::ArrayData& data) override {
+    values_ = data.buffers[1] ? data.buffers[1]->data() : nullptr;
+  }
   bool PointAt(int64_t row, int64_t, Vector& out) override {
     FlatVector::SetData(out, const_cast<uint8_t*>(values_) + row * width_);
     Hold(out);
     return true;
   }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
-    if (count > 0) std::memcpy(FlatVector::GetData(out) + at * width_, values_ + row * width_, count * width_);
+    if (count > 0)
+      std::memcpy(FlatVector::GetData(out) + at * width_, values_ + row * width_, count * width_);
   }
   void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) override {
     CompactValues(values_ + row * width_, width_, mask, FlatVector::GetData(out) + at * width_);
@@ -77,7 +81,8 @@ struct ToInterval {
   }
 };
 
-// Big-endian bytes to two words; `kFlip` is what the upper one differs by (the sign bit, of HUGEINT and UUID).
+// Big-endian bytes to two words; `kFlip` is what the upper one differs by (the sign bit, of HUGEINT
+// and UUID).
 struct BigEndian16 {
   uint64_t upper, lower;
 };
@@ -94,7 +99,9 @@ constexpr uint64_t kSignBit = uint64_t{1} << 63;
 
 class BoolFiller final : public ColumnFiller {
  protected:
-  void BindData(const arrow::ArrayData& data) override { bits_ = data.buffers[1] ? data.buffers[1]->data() : nullptr; }
+  void BindData(const arrow::ArrayData& data) override {
+    bits_ = data.buffers[1] ? data.buffers[1]->data() : nullptr;
+  }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
     BitsToBytes(bits_, row, count, FlatVector::GetData(out) + at);
   }
@@ -120,7 +127,8 @@ class ViewFiller final : public ColumnFiller {
   void BindData(const arrow::ArrayData& data) override {
     views_ = data.buffers[1] ? data.buffers[1]->data_as<duckdb::string_t>() : nullptr;
     buffers_.clear();
-    for (size_t i = 2; i < data.buffers.size(); ++i) buffers_.push_back(data.buffers[i] ? data.buffers[i]->data() : nullptr);
+    for (size_t i = 2; i < data.buffers.size(); ++i)
+      buffers_.push_back(data.buffers[i] ? data.buffers[i]->data() : nullptr);
   }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
     HoldStrings(at, out);
@@ -183,7 +191,8 @@ void ColumnFiller::Bind(const std::shared_ptr<arrow::Array>& array) {
   BindData(*array->data());
 }
 
-void ColumnFiller::Fill(const std::shared_ptr<arrow::Array>& array, int64_t offset, idx_t count, Vector& out) {
+void ColumnFiller::Fill(const std::shared_ptr<arrow::Array>& array, int64_t offset, idx_t count,
+                        Vector& out) {
   Bind(array);
   const int64_t row = array->offset() + offset;
   const auto rows = static_cast<int64_t>(count);
@@ -191,8 +200,8 @@ void ColumnFiller::Fill(const std::shared_ptr<arrow::Array>& array, int64_t offs
   CopyNulls(row, rows, 0, out);
 }
 
-void ColumnFiller::FillSelected(const std::shared_ptr<arrow::Array>& array, int64_t offset, const uint16_t* sel,
-                                idx_t count, Vector& out) {
+void ColumnFiller::FillSelected(const std::shared_ptr<arrow::Array>& array, int64_t offset,
+                                const uint16_t* sel, idx_t count, Vector& out) {
   Bind(array);
   for (idx_t i = 0; i < count;) {
     idx_t end = i + 1;
@@ -214,16 +223,19 @@ void ColumnFiller::CopyRange(int64_t offset, int64_t count, idx_t at, Vector& ou
   CopyNulls(row, count, at, out);
 }
 
-void ColumnFiller::CopyMasked(int64_t offset, std::span<const uint64_t> mask, idx_t at, Vector& out) {
+void ColumnFiller::CopyMasked(int64_t offset, std::span<const uint64_t> mask, idx_t at,
+                              Vector& out) {
   const int64_t row = array_->offset() + offset;
   CopyMaskedData(row, mask, at, out);
-  const int64_t rows = std::min<int64_t>(static_cast<int64_t>(mask.size()) * 64, array_->length() - offset);
+  const int64_t rows =
+      std::min<int64_t>(static_cast<int64_t>(mask.size()) * 64, array_->length() - offset);
   CopyMaskedNulls(row, rows, mask, at, out);
 }
 
 bool ColumnFiller::PointAt(int64_t, int64_t, Vector&) { return false; }
 
-void ColumnFiller::CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) {
+void ColumnFiller::CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at,
+                                  Vector& out) {
   for (const uint64_t word : mask) {
     for (uint64_t bits = word; bits != 0;) {
       const int first = std::countr_zero(bits);
@@ -261,7 +273,8 @@ void ColumnFiller::CopyNulls(int64_t row, int64_t count, idx_t at, Vector& out) 
   AfterNulls(at, count, out);
 }
 
-void ColumnFiller::CopyMaskedNulls(int64_t row, int64_t count, std::span<const uint64_t> mask, idx_t at, Vector& out) {
+void ColumnFiller::CopyMaskedNulls(int64_t row, int64_t count, std::span<const uint64_t> mask,
+                                   idx_t at, Vector& out) {
   auto& validity = FlatVector::Validity(out);
   if (!HasNulls() && !validity.IsMaskSet()) return;
   int64_t n = 0;

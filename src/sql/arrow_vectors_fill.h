@@ -1,4 +1,5 @@
-// The common part of the fillers: the bound array, nulls, and what is pointed at kept alive. Inside arrow_vectors*.cc.
+// The common part of the fillers: the bound array, nulls, and what is pointed at kept alive. Inside
+// arrow_vectors*.cc.
 #pragma once
 
 #include <memory>
@@ -17,14 +18,15 @@ class ColumnFiller : public VectorFiller {
             duckdb::Vector& out) final;
   void FillSelected(const std::shared_ptr<arrow::Array>& array, int64_t offset, const uint16_t* sel,
                     duckdb::idx_t count, duckdb::Vector& out) final;
-  void AppendMasked(const std::shared_ptr<arrow::Array>& array, int64_t offset, std::span<const uint64_t> mask,
-                    duckdb::idx_t at, duckdb::Vector& out) final;
+  void AppendMasked(const std::shared_ptr<arrow::Array>& array, int64_t offset,
+                    std::span<const uint64_t> mask, duckdb::idx_t at, duckdb::Vector& out) final;
 
   // The calls below, and those of a nested type's children, read the array bound last.
   void Bind(const std::shared_ptr<arrow::Array>& array);
   // Copies rows behind the `at` rows that `out` has. REQUIRES: room in `out`.
   void CopyRange(int64_t offset, int64_t count, duckdb::idx_t at, duckdb::Vector& out);
-  void CopyMasked(int64_t offset, std::span<const uint64_t> mask, duckdb::idx_t at, duckdb::Vector& out);
+  void CopyMasked(int64_t offset, std::span<const uint64_t> mask, duckdb::idx_t at,
+                  duckdb::Vector& out);
 
  protected:
   // `row` counts from the start of the array's buffers: data.offset is already in it.
@@ -33,8 +35,10 @@ class ColumnFiller : public VectorFiller {
   virtual bool PointAt(int64_t row, int64_t count, duckdb::Vector& out);
   virtual void CopyData(int64_t row, int64_t count, duckdb::idx_t at, duckdb::Vector& out) = 0;
   // Unless overridden, CopyData for each run of set rows.
-  virtual void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, duckdb::idx_t at, duckdb::Vector& out);
-  // Called for nested types once the nulls of `out` from row `at` on are set: makes the children agree.
+  virtual void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, duckdb::idx_t at,
+                              duckdb::Vector& out);
+  // Called for nested types once the nulls of `out` from row `at` on are set: makes the children
+  // agree.
   virtual void AfterNulls(duckdb::idx_t at, int64_t count, duckdb::Vector& out);
 
   // Makes `out` hold the bound array.
@@ -55,6 +59,7 @@ class ColumnFiller : public VectorFiller {
 };
 
 std::unique_ptr<ColumnFiller> MakeColumnFiller(const TypeLayout& layout);
-std::unique_ptr<ColumnFiller> MakeNestedFiller(const TypeLayout& layout);  // struct, list, map, array
+std::unique_ptr<ColumnFiller> MakeNestedFiller(
+    const TypeLayout& layout);  // struct, list, map, array
 
 }  // namespace pyralog::sql

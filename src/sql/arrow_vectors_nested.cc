@@ -9,7 +9,8 @@ using duckdb::FlatVector;
 using duckdb::idx_t;
 using duckdb::Vector;
 
-// DuckDB reads the children of a null struct or array without asking the parent, so they are made null too.
+// DuckDB reads the children of a null struct or array without asking the parent, so they are made
+// null too.
 void MakeNullsDeep(idx_t at, int64_t count, Vector& parent, Vector& child) {
   const auto& validity = FlatVector::Validity(parent);
   for (idx_t i = at; i < at + static_cast<idx_t>(count); ++i) {
@@ -25,15 +26,18 @@ class StructFiller final : public ColumnFiller {
 
  protected:
   void BindData(const arrow::ArrayData& data) override {
-    for (size_t i = 0; i < children_.size(); ++i) children_[i]->Bind(arrow::MakeArray(data.child_data[i]));
+    for (size_t i = 0; i < children_.size(); ++i)
+      children_[i]->Bind(arrow::MakeArray(data.child_data[i]));
   }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
     auto& entries = duckdb::StructVector::GetEntries(out);
-    for (size_t i = 0; i < children_.size(); ++i) children_[i]->CopyRange(row, count, at, *entries[i]);
+    for (size_t i = 0; i < children_.size(); ++i)
+      children_[i]->CopyRange(row, count, at, *entries[i]);
   }
   void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) override {
     auto& entries = duckdb::StructVector::GetEntries(out);
-    for (size_t i = 0; i < children_.size(); ++i) children_[i]->CopyMasked(row, mask, at, *entries[i]);
+    for (size_t i = 0; i < children_.size(); ++i)
+      children_[i]->CopyMasked(row, mask, at, *entries[i]);
   }
   void AfterNulls(idx_t at, int64_t count, Vector& out) override {
     for (auto& entry : duckdb::StructVector::GetEntries(out)) MakeNullsDeep(at, count, out, *entry);
@@ -50,7 +54,8 @@ class ListFiller final : public ColumnFiller {
 
  protected:
   void BindData(const arrow::ArrayData& data) override {
-    offsets_ = data.buffers[1] && data.buffers[1]->size() > 0 ? data.buffers[1]->data_as<int32_t>() : &kNoOffset;
+    offsets_ = data.buffers[1] && data.buffers[1]->size() > 0 ? data.buffers[1]->data_as<int32_t>()
+                                                              : &kNoOffset;
     child_->Bind(arrow::MakeArray(data.child_data[0]));
   }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
@@ -80,11 +85,15 @@ class ArrayFiller final : public ColumnFiller {
         child_(MakeColumnFiller(layout.children[0])) {}
 
  protected:
-  void BindData(const arrow::ArrayData& data) override { child_->Bind(arrow::MakeArray(data.child_data[0])); }
+  void BindData(const arrow::ArrayData& data) override {
+    child_->Bind(arrow::MakeArray(data.child_data[0]));
+  }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
     child_->CopyRange(row * size_, count * size_, at * size_, duckdb::ArrayVector::GetEntry(out));
   }
-  void AfterNulls(idx_t at, int64_t count, Vector& out) override { MakeNullsDeep(at, count, out, out); }
+  void AfterNulls(idx_t at, int64_t count, Vector& out) override {
+    MakeNullsDeep(at, count, out, out);
+  }
 
  private:
   const int64_t size_;

@@ -33,42 +33,67 @@ const std::vector<Case>& Cases() {
       {"USMALLINT", "uint16", {"0", "65535", "NULL"}},
       {"UINTEGER", "uint32", {"0", "4294967295", "NULL"}},
       {"UBIGINT", "uint64", {"0", "18446744073709551615", "NULL"}},
-      {"HUGEINT", "fixed_size_binary[16]",
-       {"-170141183460469231731687303715884105728", "170141183460469231731687303715884105727", "0", "-1", "NULL"}},
-      {"UHUGEINT", "fixed_size_binary[16]", {"0", "340282366920938463463374607431768211455", "NULL"}},
+      {"HUGEINT",
+       "fixed_size_binary[16]",
+       {"-170141183460469231731687303715884105728", "170141183460469231731687303715884105727", "0",
+        "-1", "NULL"}},
+      {"UHUGEINT",
+       "fixed_size_binary[16]",
+       {"0", "340282366920938463463374607431768211455", "NULL"}},
       {"FLOAT", "float", {"'nan'", "'-inf'", "1.5", "NULL", "-0.0"}},
       {"DOUBLE", "double", {"'nan'", "'inf'", "0.1", "NULL", "-0.0"}},
       {"DECIMAL(4,1)", "decimal32(4, 1)", {"-999.9", "999.9", "NULL"}},
       {"DECIMAL(9,2)", "decimal32(9, 2)", {"-9999999.99", "9999999.99", "NULL"}},
       {"DECIMAL(18,3)", "decimal64(18, 3)", {"-999999999999999.999", "0.001", "NULL"}},
-      {"DECIMAL(38,0)", "decimal128(38, 0)", {"-99999999999999999999999999999999999999", "7", "NULL"}},
-      {"VARCHAR", "string_view", {"''", "'exactly 12 b'", "'exactly 13 by'", "NULL", "repeat('long', 5000)", "'ü€😀'"}},
+      {"DECIMAL(38,0)",
+       "decimal128(38, 0)",
+       {"-99999999999999999999999999999999999999", "7", "NULL"}},
+      {"VARCHAR",
+       "string_view",
+       {"''", "'exactly 12 b'", "'exactly 13 by'", "NULL", "repeat('long', 5000)", "'ü€😀'"}},
       {"JSON", "string_view", {"'{\"a\": [1, 2, 3]}'", "NULL"}},
-      {"BLOB", "binary_view", {"'\\x00\\x01'::BLOB", "NULL", "'more than twelve bytes \\x00'::BLOB"}},
-      {"BIT", "binary_view", {"'101'", "'11111111111111111111111111111111111111111111111111111111111111111111111111111111'", "NULL"}},
-      {"UUID", "fixed_size_binary[16]",
-       {"'00000000-0000-0000-0000-000000000001'", "'ffffffff-ffff-ffff-ffff-fffffffffffe'", "NULL"}},
+      {"BLOB",
+       "binary_view",
+       {"'\\x00\\x01'::BLOB", "NULL", "'more than twelve bytes \\x00'::BLOB"}},
+      {"BIT",
+       "binary_view",
+       {"'101'",
+        "'11111111111111111111111111111111111111111111111111111111111111111111111111111111'",
+        "NULL"}},
+      {"UUID",
+       "fixed_size_binary[16]",
+       {"'00000000-0000-0000-0000-000000000001'", "'ffffffff-ffff-ffff-ffff-fffffffffffe'",
+        "NULL"}},
       {"DATE", "date32[day]", {"'0044-03-15 (BC)'", "'infinity'", "'2024-02-29'", "NULL"}},
       {"TIME", "time64[us]", {"'00:00:00'", "'23:59:59.999999'", "NULL"}},
       {"TIME_NS", "time64[ns]", {"'23:59:59.123456789'", "NULL"}},
       {"TIME WITH TIME ZONE", "int64", {"'12:00:00+05:30'", "'00:00:00-15:59:59'", "NULL"}},
       {"TIMESTAMP_S", "timestamp[s]", {"'2024-01-01 00:00:01'", "NULL"}},
       {"TIMESTAMP_MS", "timestamp[ms]", {"'1969-12-31 23:59:59.999'", "NULL"}},
-      {"TIMESTAMP", "timestamp[us]", {"'infinity'", "'-infinity'", "'2024-01-01 00:00:00.000001'", "NULL"}},
+      {"TIMESTAMP",
+       "timestamp[us]",
+       {"'infinity'", "'-infinity'", "'2024-01-01 00:00:00.000001'", "NULL"}},
       {"TIMESTAMP_NS", "timestamp[ns]", {"'2024-01-01 00:00:00.000000001'", "NULL"}},
       {"TIMESTAMP WITH TIME ZONE", "timestamp[us, tz=UTC]", {"'2024-01-01 00:00:00+00'", "NULL"}},
-      {"INTERVAL", "month_day_nano_interval",
+      {"INTERVAL",
+       "month_day_nano_interval",
        {"INTERVAL '1' YEAR", "INTERVAL '-3' DAY", "'2 months 5 days -00:00:00.000001'", "NULL"}},
       {"INTEGER[]", "list<item: int32>", {"[1, 2, NULL]", "[]", "NULL", "[3]"}},
-      {"VARCHAR[][]", "list<item: list<item: string_view>>",
+      {"VARCHAR[][]",
+       "list<item: list<item: string_view>>",
        {"[['a', 'a string of its own'], NULL, []]", "NULL", "[['x']]"}},
-      {"BOOLEAN[3]", "fixed_size_list<item: bool>[3]", {"[true, NULL, false]", "NULL", "[false, false, true]"}},
+      {"BOOLEAN[3]",
+       "fixed_size_list<item: bool>[3]",
+       {"[true, NULL, false]", "NULL", "[false, false, true]"}},
       {"STRUCT(\"a b\" INTEGER, s VARCHAR, n STRUCT(d DECIMAL(3,1)))",
        "struct<a b: int32, s: string_view, n: struct<d: decimal32(3, 1)>>",
-       {"{'a b': 1, 's': 'one', 'n': {'d': 1.5}}", "NULL", "{'a b': NULL, 's': 'a longer string', 'n': NULL}"}},
-      {"MAP(VARCHAR, DOUBLE[])", "map<string_view, list<item: double>>",
+       {"{'a b': 1, 's': 'one', 'n': {'d': 1.5}}", "NULL",
+        "{'a b': NULL, 's': 'a longer string', 'n': NULL}"}},
+      {"MAP(VARCHAR, DOUBLE[])",
+       "map<string_view, list<item: double>>",
        {"MAP {'a': [1.0, NULL], 'b': NULL}", "MAP {}", "NULL"}},
-      {"STRUCT(i INTEGER[2])[]", "list<item: struct<i: fixed_size_list<item: int32>[2]>>",
+      {"STRUCT(i INTEGER[2])[]",
+       "list<item: struct<i: fixed_size_list<item: int32>[2]>>",
        {"[{'i': [1, 2]}, NULL, {'i': NULL}]", "NULL", "[]"}},
   };
   return cases;
@@ -91,15 +116,16 @@ class ArrowVectorsTest : public testing::TestWithParam<SimdLevel> {
       if (k > 0) sql += " UNION ALL ";
       sql += "SELECT " + std::to_string(k) + " k, CAST(" + c.values[k] + " AS " + c.type + ") v";
     }
-    return Query(sql + ") JOIN range(" + std::to_string(rows) + ") t(i) ON i % " + std::to_string(c.values.size()) +
-                 " = k ORDER BY i");
+    return Query(sql + ") JOIN range(" + std::to_string(rows) + ") t(i) ON i % " +
+                 std::to_string(c.values.size()) + " = k ORDER BY i");
   }
   catalog::ColumnDef Column(const Case& c) {
     auto column = ColumnFromSqlType("c", Query(std::string("SELECT NULL::") + c.type)->types[0]);
     EXPECT_TRUE(column.ok()) << column.status();
     return *column;
   }
-  std::shared_ptr<arrow::Array> Collect(const catalog::ColumnDef& column, duckdb::MaterializedQueryResult& result) {
+  std::shared_ptr<arrow::Array> Collect(const catalog::ColumnDef& column,
+                                        duckdb::MaterializedQueryResult& result) {
     auto collector = MakeBatchCollector({column}, *connection_.context);
     EXPECT_TRUE(collector.ok()) << collector.status();
     while (auto chunk = result.Fetch()) EXPECT_TRUE((*collector)->Append(*chunk).ok());
@@ -125,7 +151,8 @@ TEST_P(ArrowVectorsTest, TypesGoThereAndBack) {
 }
 
 TEST_P(ArrowVectorsTest, TypesThatCannotBeKeptAreRefusedByName) {
-  for (const char* type : {"UNION(a INTEGER, b VARCHAR)", "VARIANT", "BIGNUM", "STRUCT(u UNION(a INTEGER))[]"}) {
+  for (const char* type :
+       {"UNION(a INTEGER, b VARCHAR)", "VARIANT", "BIGNUM", "STRUCT(u UNION(a INTEGER))[]"}) {
     auto column = ColumnFromSqlType("c", Query(std::string("SELECT NULL::") + type)->types[0]);
     ASSERT_FALSE(column.ok()) << type;
     EXPECT_EQ(GetErrorCode(column.status()), ErrorCode::kNotSupported);
@@ -155,7 +182,8 @@ TEST_P(ArrowVectorsTest, ValuesGoThereAndBack) {
       chunk.Verify();
       for (int64_t i = 0; i < count; ++i) {
         ASSERT_TRUE(Value::NotDistinctFrom(chunk.GetValue(0, i), result->GetValue(0, offset + i)))
-            << chunk.GetValue(0, i).ToString() << " is not " << result->GetValue(0, offset + i).ToString();
+            << chunk.GetValue(0, i).ToString() << " is not "
+            << result->GetValue(0, offset + i).ToString();
       }
     }
   }
@@ -188,8 +216,8 @@ TEST_P(ArrowVectorsTest, MaskedRowsAreMovedTogether) {
       chunk.Verify();
       for (size_t i = 0; i < rows.size(); ++i) {
         ASSERT_TRUE(Value::NotDistinctFrom(chunk.GetValue(0, i), result->GetValue(0, rows[i])))
-            << "step " << step << " row " << i << ": " << chunk.GetValue(0, i).ToString() << " is not "
-            << result->GetValue(0, rows[i]).ToString();
+            << "step " << step << " row " << i << ": " << chunk.GetValue(0, i).ToString()
+            << " is not " << result->GetValue(0, rows[i]).ToString();
       }
     }
   }
@@ -234,10 +262,13 @@ TEST_P(ArrowVectorsTest, ConstantAndDictionaryVectorsAreCollected) {
     ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
     DataChunk back;
     back.Initialize(duckdb::Allocator::DefaultAllocator(), {*SqlTypeOfColumn(column)});
-    MakeVectorFiller(column, *connection_.context).ValueOrDie()->Fill(batch->column(0), 0, 6, back.data[0]);
+    MakeVectorFiller(column, *connection_.context)
+        .ValueOrDie()
+        ->Fill(batch->column(0), 0, 6, back.data[0]);
     back.SetCardinality(6);
     for (idx_t i = 0; i < 6; ++i) {
-      EXPECT_TRUE(Value::NotDistinctFrom(back.GetValue(0, i), result->GetValue(0, i < 3 ? 40 - 9 * i : 0)));
+      EXPECT_TRUE(
+          Value::NotDistinctFrom(back.GetValue(0, i), result->GetValue(0, i < 3 ? 40 - 9 * i : 0)));
     }
   }
 }
@@ -247,7 +278,8 @@ TEST_P(ArrowVectorsTest, VectorsOutliveFillerAndArray) {
   DataChunk chunk;
   chunk.Initialize(duckdb::Allocator::DefaultAllocator(), {LogicalType::VARCHAR});
   {
-    auto array = Collect(column, *Query("SELECT 'a string of more than twelve bytes ' || i FROM range(100) t(i)"));
+    auto array = Collect(
+        column, *Query("SELECT 'a string of more than twelve bytes ' || i FROM range(100) t(i)"));
     MakeVectorFiller(column, *connection_.context).ValueOrDie()->Fill(array, 0, 100, chunk.data[0]);
   }
   chunk.SetCardinality(100);
@@ -265,8 +297,9 @@ TEST_P(ArrowVectorsTest, AnIntervalThatArrowCannotHoldIsAnError) {
 
 TEST_P(ArrowVectorsTest, StoredBytesOfHugeintsSortAsValues) {
   auto column = *ColumnFromSqlType("c", LogicalType::HUGEINT);
-  auto array = Collect(column, *Query("SELECT v::HUGEINT FROM (VALUES (-170141183460469231731687303715884105728), "
-                                      "(-1), (0), (1), (170141183460469231731687303715884105727)) t(v)"));
+  auto array = Collect(
+      column, *Query("SELECT v::HUGEINT FROM (VALUES (-170141183460469231731687303715884105728), "
+                     "(-1), (0), (1), (170141183460469231731687303715884105727)) t(v)"));
   const auto& binary = static_cast<const arrow::FixedSizeBinaryArray&>(*array);
   for (int i = 1; i < 5; ++i) EXPECT_LT(binary.GetView(i - 1), binary.GetView(i));
 }

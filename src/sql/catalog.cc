@@ -22,8 +22,8 @@ SqlCatalog::SqlCatalog(duckdb::AttachedDatabase& database, catalog::Catalog& sto
       path_(std::move(path)) {}
 
 arrow::Result<SqlCatalog::Begun> SqlCatalog::Begin() {
-  // One lock over both steps: a transaction never begins at a version older than the newest whose entries were handed
-  // out, so a set that was dropped for a newer one is never needed again.
+  // One lock over both steps: a transaction never begins at a version older than the newest whose
+  // entries were handed out, so a set that was dropped for a newer one is never needed again.
   const std::lock_guard lock(mutex_);
   Begun begun;
   ARROW_ASSIGN_OR_RAISE(begun.transaction, storage_.Begin());

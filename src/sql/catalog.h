@@ -1,4 +1,5 @@
-// Pyralog's catalog as DuckDB sees it: the attached database that every unqualified name is looked up in.
+// Pyralog's catalog as DuckDB sees it: the attached database that every unqualified name is looked
+// up in.
 #pragma once
 
 #include <atomic>
@@ -33,9 +34,11 @@ class SqlCatalog final : public duckdb::Catalog {
   // A transaction, and the entries of its catalog version.
   arrow::Result<Begun> Begin();
   catalog::Catalog& storage() { return storage_; }
-  // The newest version that a transaction has begun at; for noticing that a cached plan is out of date.
+  // The newest version that a transaction has begun at; for noticing that a cached plan is out of
+  // date.
   uint64_t newest_version();
-  // A version number for a catalog that only one transaction sees. DuckDB takes those from 2^62 up for uncommitted.
+  // A version number for a catalog that only one transaction sees. DuckDB takes those from 2^62 up
+  // for uncommitted.
   uint64_t NextUncommittedVersion() { return next_uncommitted_version_++; }
 
   void Initialize(bool load_builtin) override {}
@@ -55,10 +58,9 @@ class SqlCatalog final : public duckdb::Catalog {
                                               duckdb::PhysicalPlanGenerator& planner,
                                               duckdb::LogicalCreateTable& op,
                                               duckdb::PhysicalOperator& plan) override;
-  duckdb::PhysicalOperator& PlanInsert(duckdb::ClientContext& context,
-                                       duckdb::PhysicalPlanGenerator& planner,
-                                       duckdb::LogicalInsert& op,
-                                       duckdb::optional_ptr<duckdb::PhysicalOperator> plan) override;
+  duckdb::PhysicalOperator& PlanInsert(
+      duckdb::ClientContext& context, duckdb::PhysicalPlanGenerator& planner,
+      duckdb::LogicalInsert& op, duckdb::optional_ptr<duckdb::PhysicalOperator> plan) override;
   using duckdb::Catalog::PlanDelete;
   duckdb::PhysicalOperator& PlanDelete(duckdb::ClientContext& context,
                                        duckdb::PhysicalPlanGenerator& planner,
@@ -94,7 +96,8 @@ class SqlCatalog final : public duckdb::Catalog {
   const std::string path_;
   std::atomic<uint64_t> next_uncommitted_version_ = uint64_t{1} << 62;
   std::mutex mutex_;
-  // Guarded by mutex_. The entries of the newest version that was seen; older ones live in their transactions.
+  // Guarded by mutex_. The entries of the newest version that was seen; older ones live in their
+  // transactions.
   uint64_t newest_version_ = 0;
   std::shared_ptr<EntrySet> newest_entries_;
 };

@@ -24,7 +24,8 @@ using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
 // Collects the chunks of one thread.
 class ResultBatch {
  public:
-  ResultBatch(std::shared_ptr<arrow::Schema> schema, const duckdb::vector<duckdb::LogicalType>& types)
+  ResultBatch(std::shared_ptr<arrow::Schema> schema,
+              const duckdb::vector<duckdb::LogicalType>& types)
       : schema_(std::move(schema)) {
     for (const auto& type : types) columns_.push_back(MakeColumnCollector(ResultLayoutOf(type)));
   }
@@ -33,8 +34,9 @@ class ResultBatch {
     for (size_t i = 0; i < columns_.size(); ++i) {
       const auto status = columns_[i]->Append(chunk.data[i], nullptr, chunk.size());
       if (!status.ok()) {
-        return MakeError(GetErrorCode(status), "column \"" + schema_->field(static_cast<int>(i))->name() +
-                                                   "\": " + status.message() + "; cast it, for example to VARCHAR");
+        return MakeError(GetErrorCode(status),
+                         "column \"" + schema_->field(static_cast<int>(i))->name() +
+                             "\": " + status.message() + "; cast it, for example to VARCHAR");
       }
     }
     rows_ += static_cast<int64_t>(chunk.size());
@@ -55,7 +57,8 @@ class ResultBatch {
   int64_t rows_ = 0;
 };
 
-// A batch with its place: DuckDB's batch index of the rows' source, or 0 where one thread collects all.
+// A batch with its place: DuckDB's batch index of the rows' source, or 0 where one thread collects
+// all.
 struct PlacedBatch {
   idx_t place;
   BatchPtr batch;
@@ -81,10 +84,12 @@ arrow::Result<std::vector<BatchPtr>> JoinSmallBatches(std::vector<PlacedBatch> p
 
 class ArrowBatchesResult final : public duckdb::QueryResult {
  public:
-  ArrowBatchesResult(const duckdb::PhysicalResultCollector& collector, duckdb::ClientContext& context,
-                     std::shared_ptr<arrow::Schema> result_schema, std::vector<BatchPtr> result_batches)
-      : QueryResult(duckdb::QueryResultType::ARROW_RESULT, collector.statement_type, collector.properties,
-                    collector.types, collector.names, context.GetClientProperties()),
+  ArrowBatchesResult(const duckdb::PhysicalResultCollector& collector,
+                     duckdb::ClientContext& context, std::shared_ptr<arrow::Schema> result_schema,
+                     std::vector<BatchPtr> result_batches)
+      : QueryResult(duckdb::QueryResultType::ARROW_RESULT, collector.statement_type,
+                    collector.properties, collector.types, collector.names,
+                    context.GetClientProperties()),
         schema(std::move(result_schema)),
         batches(std::move(result_batches)) {}
 
@@ -106,7 +111,8 @@ struct CollectorGlobalState final : duckdb::GlobalSinkState {
 };
 
 struct CollectorLocalState final : duckdb::LocalSinkState {
-  CollectorLocalState(std::shared_ptr<arrow::Schema> schema, const duckdb::vector<duckdb::LogicalType>& types)
+  CollectorLocalState(std::shared_ptr<arrow::Schema> schema,
+                      const duckdb::vector<duckdb::LogicalType>& types)
       : batch(std::move(schema), types) {}
   void FinishBatch() {
     if (batch.rows() > 0) finished.push_back({place, ValueOrThrow(batch.Finish())});
@@ -121,13 +127,18 @@ enum class Collection { kOneThread, kAnyOrder, kByBatchIndex };
 
 class ArrowCollector final : public duckdb::PhysicalResultCollector {
  public:
-  ArrowCollector(duckdb::PhysicalPlan& plan, duckdb::PreparedStatementData& data, Collection collection)
-      : PhysicalResultCollector(plan, data), schema_(ResultSchema(types, names)), collection_(collection) {}
+  ArrowCollector(duckdb::PhysicalPlan& plan, duckdb::PreparedStatementData& data,
+                 Collection collection)
+      : PhysicalResultCollector(plan, data),
+        schema_(ResultSchema(types, names)),
+        collection_(collection) {}
 
-  duckdb::unique_ptr<duckdb::GlobalSinkState> GetGlobalSinkState(duckdb::ClientContext&) const override {
+  duckdb::unique_ptr<duckdb::GlobalSinkState> GetGlobalSinkState(
+      duckdb::ClientContext&) const override {
     return duckdb::make_uniq<CollectorGlobalState>();
   }
-  duckdb::unique_ptr<duckdb::LocalSinkState> GetLocalSinkState(duckdb::ExecutionContext&) const override {
+  duckdb::unique_ptr<duckdb::LocalSinkState> GetLocalSinkState(
+      duckdb::ExecutionContext&) const override {
     return duckdb::make_uniq<CollectorLocalState>(schema_, types);
   }
   duckdb::SinkResultType Sink(duckdb::ExecutionContext&, duckdb::DataChunk& chunk,
@@ -151,14 +162,16 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
     for (PlacedBatch& batch : local.finished) global.batches.push_back(std::move(batch));
     return duckdb::SinkCombineResultType::FINISHED;
   }
-  duckdb::SinkFinalizeType Finalize(duckdb::Pipeline&, duckdb::Event&, duckdb::ClientContext& context,
+  duckdb::SinkFinalizeType Finalize(duckdb::Pipeline&, duckdb::Event&,
+                                    duckdb::ClientContext& context,
                                     duckdb::OperatorSinkFinalizeInput& input) const override {
     auto& global = input.global_state.Cast<CollectorGlobalState>();
     // Within one place they are of one thread, in order already.
     std::stable_sort(global.batches.begin(), global.batches.end(),
                      [](const PlacedBatch& a, const PlacedBatch& b) { return a.place < b.place; });
     auto batches = ValueOrThrow(JoinSmallBatches(std::move(global.batches)));
-    global.result = duckdb::make_uniq<ArrowBatchesResult>(*this, context, schema_, std::move(batches));
+    global.result =
+        duckdb::make_uniq<ArrowBatchesResult>(*this, context, schema_, std::move(batches));
     return duckdb::SinkFinalizeType::READY;
   }
   duckdb::unique_ptr<duckdb::QueryResult> GetResult(duckdb::GlobalSinkState& state) const override {
@@ -167,7 +180,8 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
   bool ParallelSink() const override { return collection_ != Collection::kOneThread; }
   bool SinkOrderDependent() const override { return collection_ == Collection::kOneThread; }
   duckdb::OperatorPartitionInfo RequiredPartitionInfo() const override {
-    if (collection_ == Collection::kByBatchIndex) return duckdb::OperatorPartitionInfo::BatchIndex();
+    if (collection_ == Collection::kByBatchIndex)
+      return duckdb::OperatorPartitionInfo::BatchIndex();
     return duckdb::OperatorPartitionInfo::NoPartitionInfo();
   }
 
@@ -176,8 +190,8 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
   const Collection collection_;
 };
 
-duckdb::unique_ptr<duckdb::PhysicalOperator> MakeArrowCollector(duckdb::ClientContext& context,
-                                                                duckdb::PreparedStatementData& data) {
+duckdb::unique_ptr<duckdb::PhysicalOperator> MakeArrowCollector(
+    duckdb::ClientContext& context, duckdb::PreparedStatementData& data) {
   auto& plan = *data.physical_plan;
   auto collection = Collection::kByBatchIndex;
   if (!duckdb::PhysicalPlanGenerator::PreserveInsertionOrder(context, plan.Root())) {
@@ -230,9 +244,11 @@ std::shared_ptr<arrow::Schema> ResultSchema(const duckdb::vector<duckdb::Logical
   for (size_t i = 0; i < types.size(); ++i) {
     std::shared_ptr<const arrow::KeyValueMetadata> metadata;
     if (types[i].id() == duckdb::LogicalTypeId::UUID) {
-      metadata = arrow::key_value_metadata({"ARROW:extension:name", "ARROW:extension:metadata"}, {"arrow.uuid", ""});
+      metadata = arrow::key_value_metadata({"ARROW:extension:name", "ARROW:extension:metadata"},
+                                           {"arrow.uuid", ""});
     }
-    fields.push_back(arrow::field(names[i], ResultLayoutOf(types[i]).arrow, true, std::move(metadata)));
+    fields.push_back(
+        arrow::field(names[i], ResultLayoutOf(types[i]).arrow, true, std::move(metadata)));
   }
   return arrow::schema(std::move(fields));
 }
@@ -241,11 +257,13 @@ void UseArrowResults(duckdb::ClientContext& context) {
   duckdb::ClientConfig::GetConfig(context).get_result_collector = MakeArrowCollector;
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ReadArrow(duckdb::unique_ptr<duckdb::QueryResult> result) {
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ReadArrow(
+    duckdb::unique_ptr<duckdb::QueryResult> result) {
   return Guard([&]() -> arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> {
     if (result->HasError()) return StatusOf(result->GetErrorObject());
     if (auto* const collected = dynamic_cast<ArrowBatchesResult*>(result.get())) {
-      return arrow::RecordBatchReader::Make(std::move(collected->batches), std::move(collected->schema));
+      return arrow::RecordBatchReader::Make(std::move(collected->batches),
+                                            std::move(collected->schema));
     }
     auto schema = ResultSchema(result->types, result->names);
     return std::make_shared<ChunkReader>(std::move(result), std::move(schema));

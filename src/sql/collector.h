@@ -1,12 +1,13 @@
-// Query results as Arrow batches: a result collector of our own at the top of DuckDB's plans, and readers for the rest.
+// Query results as Arrow batches: a result collector of our own at the top of DuckDB's plans, and
+// readers for the rest.
 //
 //   UseArrowResults(*connection.context);                           // once for each connection
 //   auto pending = statement->PendingQuery(parameters, /*allow_stream_result=*/false);
-//   auto result = pending->Execute();                               // materialised, by the collector
-//   ARROW_ASSIGN_OR_RAISE(auto reader, ReadArrow(std::move(result)));
+//   auto result = pending->Execute();                               // materialised, by the
+//   collector ARROW_ASSIGN_OR_RAISE(auto reader, ReadArrow(std::move(result)));
 //
-// A streaming result (allow_stream_result = true) goes through ReadArrow too, batch by batch as it is read; the
-// connection must stay as it is until then. The collector is not used for it.
+// A streaming result (allow_stream_result = true) goes through ReadArrow too, batch by batch as it
+// is read; the connection must stay as it is until then. The collector is not used for it.
 #pragma once
 
 #include <memory>
@@ -28,7 +29,9 @@ std::shared_ptr<arrow::Schema> ResultSchema(const duckdb::vector<duckdb::Logical
 // From now on statements of this connection that do not stream are collected as Arrow.
 void UseArrowResults(duckdb::ClientContext& context);
 
-// The rows of a successful result, whatever made it; its error as a status (StatusOf) otherwise. Rows keep their order.
-arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ReadArrow(duckdb::unique_ptr<duckdb::QueryResult> result);
+// The rows of a successful result, whatever made it; its error as a status (StatusOf) otherwise.
+// Rows keep their order.
+arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ReadArrow(
+    duckdb::unique_ptr<duckdb::QueryResult> result);
 
 }  // namespace pyralog::sql

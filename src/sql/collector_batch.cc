@@ -12,7 +12,8 @@ class ColumnsCollector final : public BatchCollector {
  public:
   explicit ColumnsCollector(const std::vector<catalog::ColumnDef>& columns) {
     arrow::FieldVector fields;
-    for (const auto& column : columns) fields.push_back(arrow::field(column.name, column.type, column.nullable));
+    for (const auto& column : columns)
+      fields.push_back(arrow::field(column.name, column.type, column.nullable));
     schema_ = arrow::schema(std::move(fields));
   }
   arrow::Status Add(const catalog::ColumnDef& column) {
@@ -25,8 +26,9 @@ class ColumnsCollector final : public BatchCollector {
     for (size_t i = 0; i < columns_.size(); ++i) {
       auto status = columns_[i]->Append(chunk.data[first_vector + i], nullptr, chunk.size());
       if (!status.ok()) {
-        return MakeError(GetErrorCode(status),
-                         "column \"" + schema_->field(static_cast<int>(i))->name() + "\": " + status.message());
+        return MakeError(
+            GetErrorCode(status),
+            "column \"" + schema_->field(static_cast<int>(i))->name() + "\": " + status.message());
       }
     }
     rows_ += static_cast<int64_t>(chunk.size());
@@ -51,8 +53,8 @@ class ColumnsCollector final : public BatchCollector {
 
 }  // namespace
 
-arrow::Result<std::unique_ptr<BatchCollector>> MakeBatchCollector(const std::vector<catalog::ColumnDef>& columns,
-                                                                  duckdb::ClientContext&) {
+arrow::Result<std::unique_ptr<BatchCollector>> MakeBatchCollector(
+    const std::vector<catalog::ColumnDef>& columns, duckdb::ClientContext&) {
   auto collector = std::make_unique<ColumnsCollector>(columns);
   for (const auto& column : columns) ARROW_RETURN_NOT_OK(collector->Add(column));
   return collector;

@@ -15,18 +15,20 @@ using duckdb::idx_t;
 using duckdb::sel_t;
 using duckdb::Vector;
 
-constexpr int64_t kSmallestBuffer = 64;                    // a cache line, Arrow's alignment
-constexpr int64_t kMaxViewBuffer = int64_t{1} << 31;       // offsets into it are 32-bit, signed
-constexpr auto kMaxDecimal38 = static_cast<__int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
+constexpr int64_t kSmallestBuffer = 64;               // a cache line, Arrow's alignment
+constexpr int64_t kMaxViewBuffer = int64_t{1} << 31;  // offsets into it are 32-bit, signed
+constexpr auto kMaxDecimal38 =
+    static_cast<__int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
 
 // Same bytes on both sides.
 class SameCollector final : public ColumnCollector {
  public:
-  SameCollector(std::shared_ptr<arrow::DataType> type, int width) : ColumnCollector(std::move(type)), width_(width) {}
+  SameCollector(std::shared_ptr<arrow::DataType> type, int width)
+      : ColumnCollector(std::move(type)), width_(width) {}
 
  protected:
   arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t * out, values_.Extend(static_cast<int64_t>(rows.count) * width_));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out, values_.Extend(static_cast<int64_t>(rows.count) * width_));
     if (rows.rows == nullptr) {
       std::memcpy(out, rows.data, rows.count * width_);
     } else {
@@ -77,7 +79,8 @@ class ConvertCollector final : public ColumnCollector {
 
  protected:
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t * out, values_.Extend(static_cast<int64_t>(rows.count * sizeof(To))));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out,
+                          values_.Extend(static_cast<int64_t>(rows.count * sizeof(To))));
     const From* const values = reinterpret_cast<const From*>(rows.data);
     To* const to = reinterpret_cast<To*>(out);
     for (idx_t i = 0; i < rows.count; ++i) {
@@ -85,8 +88,9 @@ class ConvertCollector final : public ColumnCollector {
       if (!rows.validity->RowIsValid(row)) {
         to[i] = To{};
       } else if (!Convert()(values[row], to + i)) {
-        return MakeError(ErrorCode::kInvalidArgument, "a value of type " + vector.GetType().ToString() +
-                                                          " does not fit Arrow's " + type_->ToString());
+        return MakeError(ErrorCode::kInvalidArgument,
+                         "a value of type " + vector.GetType().ToString() +
+                             " does not fit Arrow's " + type_->ToString());
       }
     }
     return arrow::Status::OK();
@@ -154,7 +158,7 @@ class BoolCollector final : public ColumnCollector {
   arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
     const int64_t end = length_ + static_cast<int64_t>(rows.count);
     const int64_t old_bytes = bits_.size();
-    ARROW_ASSIGN_OR_RAISE(uint8_t * added, bits_.Extend((end + 7) / 8 - old_bytes));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* added, bits_.Extend((end + 7) / 8 - old_bytes));
     std::memset(added, 0, bits_.size() - old_bytes);
     uint8_t* const bits = bits_.data();
     for (idx_t i = 0; i < rows.count; ++i) {
@@ -175,14 +179,16 @@ class BoolCollector final : public ColumnCollector {
   GrowingBytes bits_;
 };
 
-// Short strings live in their view on both sides; the bytes of longer ones go to one buffer (a further one every 2 GiB).
+// Short strings live in their view on both sides; the bytes of longer ones go to one buffer (a
+// further one every 2 GiB).
 class ViewCollector final : public ColumnCollector {
  public:
   using ColumnCollector::ColumnCollector;
 
  protected:
   arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t * out, views_.Extend(static_cast<int64_t>(rows.count * sizeof(View))));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out,
+                          views_.Extend(static_cast<int64_t>(rows.count * sizeof(View))));
     View* const views = reinterpret_cast<View*>(out);
     const auto* const strings = reinterpret_cast<const duckdb::string_t*>(rows.data);
     for (idx_t i = 0; i < rows.count; ++i) {
@@ -216,11 +222,12 @@ class ViewCollector final : public ColumnCollector {
 
   arrow::Status AppendLong(const duckdb::string_t& string, View* view) {
     const auto size = static_cast<int64_t>(string.GetSize());
-    if (bytes_.size() + size >= kMaxViewBuffer && bytes_.size() > 0) ARROW_RETURN_NOT_OK(FinishBytes());
+    if (bytes_.size() + size >= kMaxViewBuffer && bytes_.size() > 0)
+      ARROW_RETURN_NOT_OK(FinishBytes());
     view->size = static_cast<uint32_t>(size);
     view->buffer = static_cast<uint32_t>(full_.size());
     view->offset = static_cast<uint32_t>(bytes_.size());
-    ARROW_ASSIGN_OR_RAISE(uint8_t * to, bytes_.Extend(size));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* to, bytes_.Extend(size));
     std::memcpy(to, string.GetData(), size);
     std::memcpy(view->prefix, to, sizeof(view->prefix));
     return arrow::Status::OK();
@@ -238,22 +245,27 @@ class ViewCollector final : public ColumnCollector {
 
 std::unique_ptr<ColumnCollector> MakeBytes16Collector(const TypeLayout& layout) {
   if (layout.sql.id() == duckdb::LogicalTypeId::UHUGEINT) {
-    return std::make_unique<ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<0>>>(layout.arrow);
+    return std::make_unique<ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<0>>>(
+        layout.arrow);
   }
-  return std::make_unique<ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<kTopBit>>>(layout.arrow);
+  return std::make_unique<
+      ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<kTopBit>>>(layout.arrow);
 }
 
 std::unique_ptr<ColumnCollector> MakeHugeintCollector(const TypeLayout& layout) {
   if (layout.sql.id() == duckdb::LogicalTypeId::UHUGEINT) {
-    return std::make_unique<ConvertCollector<duckdb::uhugeint_t, __int128, UhugeintToDecimal>>(layout.arrow);
+    return std::make_unique<ConvertCollector<duckdb::uhugeint_t, __int128, UhugeintToDecimal>>(
+        layout.arrow);
   }
-  return std::make_unique<ConvertCollector<duckdb::hugeint_t, __int128, HugeintToDecimal>>(layout.arrow);
+  return std::make_unique<ConvertCollector<duckdb::hugeint_t, __int128, HugeintToDecimal>>(
+      layout.arrow);
 }
 
 // Casts to VARCHAR and collects that.
 class TextCollector final : public ColumnCollector {
  public:
-  explicit TextCollector(const std::shared_ptr<arrow::DataType>& type) : ColumnCollector(type), text_(type) {}
+  explicit TextCollector(const std::shared_ptr<arrow::DataType>& type)
+      : ColumnCollector(type), text_(type) {}
 
   arrow::Status Append(Vector& vector, const sel_t* rows, idx_t count) override {
     Vector text(duckdb::LogicalType::VARCHAR, std::max<idx_t>(count, STANDARD_VECTOR_SIZE));
@@ -291,7 +303,8 @@ std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout) {
     case Layout::kView:
       return std::make_unique<ViewCollector>(layout.arrow);
     case Layout::kInterval:
-      return std::make_unique<ConvertCollector<duckdb::interval_t, MonthDayNanos, FromInterval>>(layout.arrow);
+      return std::make_unique<ConvertCollector<duckdb::interval_t, MonthDayNanos, FromInterval>>(
+          layout.arrow);
     case Layout::kHugeintDecimal:
       return MakeHugeintCollector(layout);
     case Layout::kText:

@@ -1,5 +1,5 @@
-// One column of a batch in the making: rows of DuckDB vectors appended to the buffers of an Arrow array, without a builder
-// call a row. Inside collector*.cc.
+// One column of a batch in the making: rows of DuckDB vectors appended to the buffers of an Arrow
+// array, without a builder call a row. Inside collector*.cc.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 namespace pyralog::sql {
 
-// Bytes that grow, then become a buffer. At least doubles, so that single rows cost no allocation each.
+// Bytes that grow, then become a buffer. At least doubles, so that single rows cost no allocation
+// each.
 class GrowingBytes {
  public:
   // Room for `bytes` more behind the end; the end moves past them.
@@ -54,7 +55,8 @@ class ColumnCollector {
   virtual ~ColumnCollector() = default;
 
   // The first `count` rows of `vector`; of the rows numbered `rows` when it is given.
-  virtual arrow::Status Append(duckdb::Vector& vector, const duckdb::sel_t* rows, duckdb::idx_t count);
+  virtual arrow::Status Append(duckdb::Vector& vector, const duckdb::sel_t* rows,
+                               duckdb::idx_t count);
   virtual arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish();
 
  protected:
@@ -74,6 +76,7 @@ class ColumnCollector {
 };
 
 std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout);
-std::unique_ptr<ColumnCollector> MakeNestedCollector(const TypeLayout& layout);  // struct, list, map, array
+std::unique_ptr<ColumnCollector> MakeNestedCollector(
+    const TypeLayout& layout);  // struct, list, map, array
 
 }  // namespace pyralog::sql

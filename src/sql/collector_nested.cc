@@ -44,7 +44,8 @@ class ListCollector final : public ColumnCollector {
 
  protected:
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t * out, offsets_.Extend(static_cast<int64_t>(rows.count * sizeof(int32_t))));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out,
+                          offsets_.Extend(static_cast<int64_t>(rows.count * sizeof(int32_t))));
     auto* const offsets = reinterpret_cast<int32_t*>(out);
     const auto* const lists = reinterpret_cast<const duckdb::list_entry_t*>(rows.data);
     elements_.clear();
@@ -52,16 +53,18 @@ class ListCollector final : public ColumnCollector {
       offsets[i] = static_cast<int32_t>(elements_before_ + static_cast<int64_t>(elements_.size()));
       const idx_t row = rows.At(i);
       if (!rows.validity->RowIsValid(row)) continue;
-      for (idx_t k = 0; k < lists[row].length; ++k) elements_.push_back(static_cast<sel_t>(lists[row].offset + k));
+      for (idx_t k = 0; k < lists[row].length; ++k)
+        elements_.push_back(static_cast<sel_t>(lists[row].offset + k));
     }
     elements_before_ += static_cast<int64_t>(elements_.size());
     if (elements_before_ > INT32_MAX) {
-      return MakeError(ErrorCode::kInvalidArgument, "lists of one batch have more than 2^31 elements together");
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "lists of one batch have more than 2^31 elements together");
     }
     return child_->Append(duckdb::ListVector::GetEntry(vector), elements_.data(), elements_.size());
   }
   arrow::Status FinishValues(arrow::ArrayData* data) override {
-    ARROW_ASSIGN_OR_RAISE(uint8_t * last, offsets_.Extend(sizeof(int32_t)));
+    ARROW_ASSIGN_OR_RAISE(uint8_t* last, offsets_.Extend(sizeof(int32_t)));
     const auto end = static_cast<int32_t>(elements_before_);
     std::memcpy(last, &end, sizeof(end));
     ARROW_ASSIGN_OR_RAISE(auto offsets, offsets_.Finish());
@@ -90,9 +93,11 @@ class ArrayCollector final : public ColumnCollector {
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
     elements_.clear();
     for (idx_t i = 0; i < rows.count; ++i) {
-      for (idx_t k = 0; k < size_; ++k) elements_.push_back(static_cast<sel_t>(rows.At(i) * size_ + k));
+      for (idx_t k = 0; k < size_; ++k)
+        elements_.push_back(static_cast<sel_t>(rows.At(i) * size_ + k));
     }
-    return child_->Append(duckdb::ArrayVector::GetEntry(vector), elements_.data(), elements_.size());
+    return child_->Append(duckdb::ArrayVector::GetEntry(vector), elements_.data(),
+                          elements_.size());
   }
   arrow::Status FinishValues(arrow::ArrayData* data) override {
     ARROW_ASSIGN_OR_RAISE(auto child, child_->Finish());

@@ -1,5 +1,5 @@
-// What one connection has to remember between DuckDB's callbacks, because DuckDB forgets it: how its last
-// transaction ended, and why.
+// What one connection has to remember between DuckDB's callbacks, because DuckDB forgets it: how
+// its last transaction ended, and why.
 #pragma once
 
 #include <optional>
@@ -22,8 +22,9 @@ class ConnectionState final : public duckdb::ClientContextState {
   const std::optional<duckdb::ErrorData>& commit_error() const { return commit_error_; }
 
   void QueryBegin(duckdb::ClientContext& context) override;
-  // A statement that failed after it wrote something leaves an open transaction with half of its effects: only
-  // ROLLBACK is possible then. DuckDB does this for most errors itself, but not for all.
+  // A statement that failed after it wrote something leaves an open transaction with half of its
+  // effects: only ROLLBACK is possible then. DuckDB does this for most errors itself, but not for
+  // all.
   void QueryEnd(duckdb::ClientContext& context,
                 duckdb::optional_ptr<duckdb::ErrorData> error) override;
   using duckdb::ClientContextState::QueryEnd;

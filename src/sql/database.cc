@@ -47,9 +47,9 @@ arrow::Status CheckSameOptions(const std::string& folder, const DatabaseOptions&
   if (open.threads != wanted.threads) differs = "threads";
   if (open.memtable_size != wanted.memtable_size) differs = "memtable_size";
   if (differs == nullptr) return arrow::Status::OK();
-  return MakeError(ErrorCode::kInvalidArgument,
-                   "database '" + folder + "' is open in this process with another " + differs +
-                       "; open it with the same options");
+  return MakeError(ErrorCode::kInvalidArgument, "database '" + folder +
+                                                    "' is open in this process with another " +
+                                                    differs + "; open it with the same options");
 }
 
 arrow::Result<std::shared_ptr<SharedDatabase>> OpenDatabases::Open(const std::string& folder,
@@ -150,7 +150,8 @@ arrow::Result<std::string> CanonicalFolder(const std::string& path) {
   std::error_code error;
   const auto canonical = std::filesystem::weakly_canonical(path, error);
   if (error) {
-    return MakeError(ErrorCode::kIo, "the path '" + path + "' cannot be resolved: " + error.message());
+    return MakeError(ErrorCode::kIo,
+                     "the path '" + path + "' cannot be resolved: " + error.message());
   }
   return canonical.string();
 }

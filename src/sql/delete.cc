@@ -106,9 +106,8 @@ duckdb::PhysicalOperator& SqlCatalog::PlanDelete(duckdb::ClientContext& context,
                                                  duckdb::LogicalDelete& op,
                                                  duckdb::PhysicalOperator& plan) {
   const auto& row_id = op.expressions[0]->Cast<duckdb::BoundReferenceExpression>();
-  auto& result =
-      planner.Make<DeleteOperator>(op.types, op.estimated_cardinality, TableEntry::Of(op.table),
-                                   row_id.index, op.return_chunk);
+  auto& result = planner.Make<DeleteOperator>(
+      op.types, op.estimated_cardinality, TableEntry::Of(op.table), row_id.index, op.return_chunk);
   result.children.push_back(plan);
   return result;
 }

@@ -1,8 +1,9 @@
 // DuckDB's catalog entries for the names of one catalog version.
 //
-// DuckDB works with raw pointers to entries and keeps them in cached plans, so an entry must live as long as a plan
-// made with it can run. A plan runs only while the catalog version it was bound at is the transaction's version; and all
-// transactions of one version share one set. Entries are made at first use: nothing is paid for tables nobody names.
+// DuckDB works with raw pointers to entries and keeps them in cached plans, so an entry must live
+// as long as a plan made with it can run. A plan runs only while the catalog version it was bound
+// at is the transaction's version; and all transactions of one version share one set. Entries are
+// made at first use: nothing is paid for tables nobody names.
 #pragma once
 
 #include <map>

@@ -11,8 +11,8 @@ using duckdb::ExceptionType;
 // Key of an ErrorCode's number in an exception's extra info.
 constexpr char kCodeKey[] = "pyralog_code";
 
-// The exception type that makes DuckDB treat the error as what it is. Types that leave an open transaction usable
-// (CATALOG) stand for refusals, which happen before anything is changed.
+// The exception type that makes DuckDB treat the error as what it is. Types that leave an open
+// transaction usable (CATALOG) stand for refusals, which happen before anything is changed.
 ExceptionType ExceptionTypeOf(ErrorCode code) {
   switch (code) {
     case ErrorCode::kNotSupported:
@@ -93,7 +93,8 @@ std::optional<ErrorCode> OwnCode(const duckdb::ErrorData& error) {
 
 duckdb::Exception ExceptionOf(const arrow::Status& status) {
   const ErrorCode code = GetErrorCode(status);
-  return {{{kCodeKey, std::to_string(static_cast<int>(code))}}, ExceptionTypeOf(code),
+  return {{{kCodeKey, std::to_string(static_cast<int>(code))}},
+          ExceptionTypeOf(code),
           status.message()};
 }
 

@@ -76,7 +76,8 @@ const Value* ConstantIn(const Expression& expression) {
 // Compiles the filters and expressions of one column.
 class Compiler {
  public:
-  Compiler(duckdb::ClientContext& context, const TypeLayout& layout) : context_(context), layout_(layout) {}
+  Compiler(duckdb::ClientContext& context, const TypeLayout& layout)
+      : context_(context), layout_(layout) {}
 
   Compiled Compile(const TableFilter& filter) {
     switch (filter.filter_type) {
@@ -118,7 +119,8 @@ class Compiler {
     return op ? Compiled::Of(MakeComparison(layout_, *op, constant)) : Compiled::Unknown();
   }
 
-  // Parts that are unknown are executed one by one, so that one of them does not take the others with it.
+  // Parts that are unknown are executed one by one, so that one of them does not take the others
+  // with it.
   Compiled CompileAnd(const duckdb::ConjunctionAndFilter& filter) {
     std::vector<std::unique_ptr<RowFilter>> parts;
     for (const auto& child : filter.child_filters) {
@@ -196,7 +198,8 @@ class Compiler {
     if (!IsColumn(*expression.input) || !lower || !upper) return Compiled::Unknown();
     Compiled above = Compare(expression.LowerComparisonType(), *lower);
     Compiled below = Compare(expression.UpperComparisonType(), *upper);
-    if (above.kind == Compiled::kUnknown || below.kind == Compiled::kUnknown) return Compiled::Unknown();
+    if (above.kind == Compiled::kUnknown || below.kind == Compiled::kUnknown)
+      return Compiled::Unknown();
     std::vector<std::unique_ptr<RowFilter>> parts;
     parts.push_back(std::move(above.filter));
     parts.push_back(std::move(below.filter));
@@ -204,7 +207,8 @@ class Compiler {
   }
 
   Compiled CompileOperator(const duckdb::BoundOperatorExpression& expression) {
-    if (expression.children.empty() || !IsColumn(*expression.children[0])) return Compiled::Unknown();
+    if (expression.children.empty() || !IsColumn(*expression.children[0]))
+      return Compiled::Unknown();
     switch (expression.GetExpressionType()) {
       case ExpressionType::OPERATOR_IS_NULL:
         return Compiled::Of(MakeNullTest(true));
@@ -261,7 +265,8 @@ bool IsDynamic(const TableFilter& filter) {
     }
     case TableFilterType::CONJUNCTION_AND:
     case TableFilterType::CONJUNCTION_OR:
-      for (const auto& child : static_cast<const duckdb::ConjunctionFilter&>(filter).child_filters) {
+      for (const auto& child :
+           static_cast<const duckdb::ConjunctionFilter&>(filter).child_filters) {
         if (IsDynamic(*child)) return true;
       }
       return false;

@@ -46,10 +46,12 @@ class NullTest final : public RowFilter {
   const bool is_null_;
 };
 
-// Integers, decimals, dates, times: everything whose bytes are an integer. Bounds are inclusive and fit the type.
+// Integers, decimals, dates, times: everything whose bytes are an integer. Bounds are inclusive and
+// fit the type.
 class IntegerRange final : public RowFilter {
  public:
-  IntegerRange(int width, __int128 lo, __int128 hi, bool negate) : width_(width), lo_(lo), hi_(hi), negate_(negate) {}
+  IntegerRange(int width, __int128 lo, __int128 hi, bool negate)
+      : width_(width), lo_(lo), hi_(hi), negate_(negate) {}
   void Apply(const FilterRows& in, MaskSpan mask) override {
     if (lo_ > hi_) return std::fill(mask.begin(), mask.end(), 0);
     const uint8_t* const values = ValuesAt(in, width_);
@@ -94,9 +96,11 @@ class IntegerRange final : public RowFilter {
 template <typename Float>
 class FloatRange final : public RowFilter {
  public:
-  FloatRange(Float lo, Float hi, bool nan, bool negate) : lo_(lo), hi_(hi), nan_(nan), negate_(negate) {}
+  FloatRange(Float lo, Float hi, bool nan, bool negate)
+      : lo_(lo), hi_(hi), nan_(nan), negate_(negate) {}
   void Apply(const FilterRows& in, MaskSpan mask) override {
-    KeepInRange(reinterpret_cast<const Float*>(ValuesAt(in, sizeof(Float))), in.rows, lo_, hi_, nan_, negate_, mask);
+    KeepInRange(reinterpret_cast<const Float*>(ValuesAt(in, sizeof(Float))), in.rows, lo_, hi_,
+                nan_, negate_, mask);
     DropNulls(in, mask);
   }
 
@@ -207,13 +211,15 @@ class Optional final : public RowFilter {
     before_ += CountBits(mask);
     filter_->Apply(in, mask);
     after_ += CountBits(mask);
-    off_ = before_ >= kRowsToTry && static_cast<double>(after_) > kPassesMost * static_cast<double>(before_);
+    off_ = before_ >= kRowsToTry &&
+           static_cast<double>(after_) > kPassesMost * static_cast<double>(before_);
   }
 
  private:
   // Above this share, moving the rows that pass together costs more than the dropped ones save.
   static constexpr double kPassesMost = 0.8;
-  static constexpr int64_t kRowsToTry = 30 * STANDARD_VECTOR_SIZE;  // as many as DuckDB's own optional filters take
+  static constexpr int64_t kRowsToTry =
+      30 * STANDARD_VECTOR_SIZE;  // as many as DuckDB's own optional filters take
 
   std::unique_ptr<RowFilter> filter_;
   int64_t before_ = 0;
@@ -225,7 +231,9 @@ class ExpressionTest final : public RowFilter {
  public:
   ExpressionTest(duckdb::ClientContext& context, duckdb::unique_ptr<duckdb::Expression> expression,
                  const TypeLayout& layout)
-      : expression_(std::move(expression)), executor_(context, *expression_), filler_(MakeColumnFiller(layout)) {
+      : expression_(std::move(expression)),
+        executor_(context, *expression_),
+        filler_(MakeColumnFiller(layout)) {
     chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), {layout.sql});
   }
   int cost() const override { return 2; }
@@ -294,8 +302,9 @@ std::optional<IntegerConstant> ToInteger(const duckdb::Value& value) {
     case duckdb::PhysicalType::INT128: {
       const auto huge = value.GetValueUnsafe<duckdb::hugeint_t>();
       constexpr auto kGreatest = static_cast<__int128>(~static_cast<unsigned __int128>(0) >> 1);
-      return IntegerConstant{static_cast<__int128>((static_cast<unsigned __int128>(huge.upper) << 64) | huge.lower),
-                             -kGreatest - 1, kGreatest};
+      return IntegerConstant{
+          static_cast<__int128>((static_cast<unsigned __int128>(huge.upper) << 64) | huge.lower),
+          -kGreatest - 1, kGreatest};
     }
     default:
       return std::nullopt;
@@ -332,12 +341,14 @@ std::unique_ptr<RowFilter> MakeFloatRange(Comparison op, Float c) {
       return std::make_unique<FloatRange<Float>>(c, c, false, op == Comparison::kNotEqual);
     case Comparison::kLess:
       if (c == -kInfinity) return MakeNothing();
-      return std::make_unique<FloatRange<Float>>(-kInfinity, std::nextafter(c, -kInfinity), false, false);
+      return std::make_unique<FloatRange<Float>>(-kInfinity, std::nextafter(c, -kInfinity), false,
+                                                 false);
     case Comparison::kLessOrEqual:
       return std::make_unique<FloatRange<Float>>(-kInfinity, c, false, false);
     case Comparison::kGreater:
       if (c == kInfinity) return nullptr;
-      return std::make_unique<FloatRange<Float>>(std::nextafter(c, kInfinity), kInfinity, true, false);
+      return std::make_unique<FloatRange<Float>>(std::nextafter(c, kInfinity), kInfinity, true,
+                                                 false);
     case Comparison::kGreaterOrEqual:
       return std::make_unique<FloatRange<Float>>(c, kInfinity, true, false);
   }
@@ -367,9 +378,12 @@ bool Holds(Comparison op, T a, T b) {
 
 std::unique_ptr<RowFilter> MakeNothing() { return std::make_unique<Nothing>(); }
 
-std::unique_ptr<RowFilter> MakeNullTest(bool is_null) { return std::make_unique<NullTest>(is_null); }
+std::unique_ptr<RowFilter> MakeNullTest(bool is_null) {
+  return std::make_unique<NullTest>(is_null);
+}
 
-std::unique_ptr<RowFilter> MakeComparison(const TypeLayout& layout, Comparison op, const duckdb::Value& constant) {
+std::unique_ptr<RowFilter> MakeComparison(const TypeLayout& layout, Comparison op,
+                                          const duckdb::Value& constant) {
   if (!layout.ordered || constant.IsNull() || constant.type() != layout.sql) return nullptr;
   switch (layout.layout) {
     case Layout::kBool: {
@@ -380,7 +394,8 @@ std::unique_ptr<RowFilter> MakeComparison(const TypeLayout& layout, Comparison o
       return std::make_unique<StringTest>(op, duckdb::StringValue::Get(constant));
     case Layout::kSame:
     case Layout::kNarrow: {
-      if (layout.sql.id() == duckdb::LogicalTypeId::FLOAT) return MakeFloatRange(op, constant.GetValueUnsafe<float>());
+      if (layout.sql.id() == duckdb::LogicalTypeId::FLOAT)
+        return MakeFloatRange(op, constant.GetValueUnsafe<float>());
       if (layout.sql.id() == duckdb::LogicalTypeId::DOUBLE) {
         return MakeFloatRange(op, constant.GetValueUnsafe<double>());
       }

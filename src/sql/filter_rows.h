@@ -12,7 +12,8 @@ namespace pyralog::sql {
 enum class Comparison { kEqual, kNotEqual, kLess, kLessOrEqual, kGreater, kGreaterOrEqual };
 
 // The test `column OP constant`, nullptr when it has to be left to the expression executor.
-std::unique_ptr<RowFilter> MakeComparison(const TypeLayout& layout, Comparison op, const duckdb::Value& constant);
+std::unique_ptr<RowFilter> MakeComparison(const TypeLayout& layout, Comparison op,
+                                          const duckdb::Value& constant);
 std::unique_ptr<RowFilter> MakeNullTest(bool is_null);
 std::unique_ptr<RowFilter> MakeNothing();  // no row passes
 // One or more filters. Ranges of one column become one range.

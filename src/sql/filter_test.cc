@@ -26,12 +26,10 @@ using duckdb::make_uniq;
 using duckdb::TableFilter;
 using duckdb::Value;
 
-constexpr ExpressionType kComparisons[] = {ExpressionType::COMPARE_EQUAL,
-                                           ExpressionType::COMPARE_NOTEQUAL,
-                                           ExpressionType::COMPARE_LESSTHAN,
-                                           ExpressionType::COMPARE_LESSTHANOREQUALTO,
-                                           ExpressionType::COMPARE_GREATERTHAN,
-                                           ExpressionType::COMPARE_GREATERTHANOREQUALTO};
+constexpr ExpressionType kComparisons[] = {
+    ExpressionType::COMPARE_EQUAL,       ExpressionType::COMPARE_NOTEQUAL,
+    ExpressionType::COMPARE_LESSTHAN,    ExpressionType::COMPARE_LESSTHANOREQUALTO,
+    ExpressionType::COMPARE_GREATERTHAN, ExpressionType::COMPARE_GREATERTHANOREQUALTO};
 
 // Columns of 5000 values, and constants worth comparing with.
 struct Column {
@@ -44,33 +42,47 @@ const std::vector<Column>& Columns() {
       {"BOOLEAN", "i % 3 = 0", {"true", "false"}},
       {"TINYINT", "i % 256 - 128", {"-128", "127", "0", "-5"}},
       {"SMALLINT", "i * 13 % 65536 - 32768", {"-32768", "32767", "77"}},
-      {"INTEGER", "CASE WHEN i % 10 = 0 THEN -2147483648 + i ELSE i END", {"-2147483648", "2147483647", "0", "2500"}},
-      {"BIGINT", "CASE WHEN i % 10 = 0 THEN -9223372036854775808 + i ELSE i END",
+      {"INTEGER",
+       "CASE WHEN i % 10 = 0 THEN -2147483648 + i ELSE i END",
+       {"-2147483648", "2147483647", "0", "2500"}},
+      {"BIGINT",
+       "CASE WHEN i % 10 = 0 THEN -9223372036854775808 + i ELSE i END",
        {"-9223372036854775808", "9223372036854775807", "100"}},
       {"UTINYINT", "i % 256", {"0", "255", "128"}},
       {"USMALLINT", "i * 13 % 65536", {"0", "65535", "40000"}},
       {"UINTEGER", "i * 858993", {"0", "4294967295", "2147483648"}},
-      {"UBIGINT", "18446744073709551615 - i", {"0", "18446744073709551615", "18446744073709550000"}},
+      {"UBIGINT",
+       "18446744073709551615 - i",
+       {"0", "18446744073709551615", "18446744073709550000"}},
       {"HUGEINT", "i - 2500", {"0", "-2500", "170141183460469231731687303715884105727"}},
-      {"FLOAT", "CASE i % 7 WHEN 0 THEN 'nan' WHEN 1 THEN '-inf' WHEN 2 THEN 'inf' WHEN 3 THEN '-0.0' "
-                "WHEN 4 THEN '0' ELSE (i - 2500)::VARCHAR END",
+      {"FLOAT",
+       "CASE i % 7 WHEN 0 THEN 'nan' WHEN 1 THEN '-inf' WHEN 2 THEN 'inf' WHEN 3 THEN '-0.0' "
+       "WHEN 4 THEN '0' ELSE (i - 2500)::VARCHAR END",
        {"'nan'", "'inf'", "'-inf'", "0", "-0.0", "17"}},
-      {"DOUBLE", "CASE i % 7 WHEN 0 THEN 'nan' WHEN 1 THEN '-inf' WHEN 2 THEN 'inf' WHEN 3 THEN '-0.0' "
-                 "WHEN 4 THEN '0' ELSE (i - 2500)::VARCHAR END",
+      {"DOUBLE",
+       "CASE i % 7 WHEN 0 THEN 'nan' WHEN 1 THEN '-inf' WHEN 2 THEN 'inf' WHEN 3 THEN '-0.0' "
+       "WHEN 4 THEN '0' ELSE (i - 2500)::VARCHAR END",
        {"'nan'", "'inf'", "'-inf'", "0", "-0.0", "17"}},
       {"DECIMAL(4,1)", "i / 10", {"0.0", "250.5", "-999.9", "999.9"}},
       {"DECIMAL(9,2)", "i / 100", {"25.00", "0.01"}},
       {"DECIMAL(18,3)", "i / 1000", {"2.5", "-1"}},
-      {"DECIMAL(38,2)", "(i - 2500) / 100", {"0", "0.01", "-25", "999999999999999999999999999999999999.99"}},
-      {"VARCHAR", "CASE i % 4 WHEN 0 THEN '' WHEN 1 THEN (i % 100)::VARCHAR "
-                  "WHEN 2 THEN 'a prefix of many bytes ' || (i % 50) ELSE 'ab' || chr(0) || chr(1000) END",
+      {"DECIMAL(38,2)",
+       "(i - 2500) / 100",
+       {"0", "0.01", "-25", "999999999999999999999999999999999999.99"}},
+      {"VARCHAR",
+       "CASE i % 4 WHEN 0 THEN '' WHEN 1 THEN (i % 100)::VARCHAR "
+       "WHEN 2 THEN 'a prefix of many bytes ' || (i % 50) ELSE 'ab' || chr(0) || chr(1000) END",
        {"''", "'55'", "'a prefix of many bytes 7'", "'ab'", "'ab' || chr(0)", "'a pr'", "'zzz'"}},
-      {"BLOB", "CASE i % 2 WHEN 0 THEN '\\xFF\\x00' ELSE 'twelve bytes and more' END",
+      {"BLOB",
+       "CASE i % 2 WHEN 0 THEN '\\xFF\\x00' ELSE 'twelve bytes and more' END",
        {"'\\xFF'", "'twelve bytes and more'", "''"}},
       {"DATE", "DATE '2024-01-01' + i::INTEGER", {"'2024-06-01'", "'infinity'"}},
-      {"TIMESTAMP", "TIMESTAMP '2024-01-01' + to_hours(i)", {"'2024-03-01 05:00:00'", "'-infinity'"}},
+      {"TIMESTAMP",
+       "TIMESTAMP '2024-01-01' + to_hours(i)",
+       {"'2024-03-01 05:00:00'", "'-infinity'"}},
       {"INTERVAL", "to_days((i % 100)::INTEGER)", {"'1 month'", "'30 days'"}},
-      {"UUID", "('00000000-0000-0000-0000-0000000' || (10000 + i)::VARCHAR)",
+      {"UUID",
+       "('00000000-0000-0000-0000-0000000' || (10000 + i)::VARCHAR)",
        {"'00000000-0000-0000-0000-000000012000'", "'ffffffff-0000-0000-0000-000000000000'"}},
   };
   return columns;
@@ -94,8 +106,9 @@ class FilterTest : public testing::TestWithParam<SimdLevel> {
   }
   void Use(const Column& column, bool nulls) {
     const std::string value = std::string("CAST(") + column.value + " AS " + column.type + ")";
-    auto result = connection_.Query("SELECT " + (nulls ? "CASE WHEN hash(i) % 4 > 0 THEN " + value + " END" : value) +
-                                    " FROM range(5000) t(i)");
+    auto result = connection_.Query(
+        "SELECT " + (nulls ? "CASE WHEN hash(i) % 4 > 0 THEN " + value + " END" : value) +
+        " FROM range(5000) t(i)");
     ASSERT_FALSE(result->HasError()) << result->GetError();
     const auto def = ColumnFromSqlType("c", result->types[0]).ValueOrDie();
     layout_ = LayoutOf(result->types[0]).ValueOrDie();
@@ -116,10 +129,13 @@ class FilterTest : public testing::TestWithParam<SimdLevel> {
   void Check(const TableFilter& filter) {
     const duckdb::BoundReferenceExpression reference(layout_.sql, 0ULL);
     auto compiled = CompileFilter(*connection_.context, filter, layout_);
-    auto executed = MakeExpressionTest(*connection_.context, filter.ToExpression(reference), layout_);
-    for (const auto& [offset, rows] : std::vector<std::pair<int64_t, int64_t>>{{0, 2048}, {2048, 2048}, {4096, 904}, {1, 63}, {77, 1000}, {4999, 1}}) {
+    auto executed =
+        MakeExpressionTest(*connection_.context, filter.ToExpression(reference), layout_);
+    for (const auto& [offset, rows] : std::vector<std::pair<int64_t, int64_t>>{
+             {0, 2048}, {2048, 2048}, {4096, 904}, {1, 63}, {77, 1000}, {4999, 1}}) {
       for (int skip : {0, 1, 2, 5}) {
-        EXPECT_EQ(Passing(compiled.get(), offset, rows, skip), Passing(executed.get(), offset, rows, skip))
+        EXPECT_EQ(Passing(compiled.get(), offset, rows, skip),
+                  Passing(executed.get(), offset, rows, skip))
             << filter.ToString("c") << " at " << offset << ", " << rows << " rows, skip " << skip;
       }
     }
@@ -137,7 +153,8 @@ TEST_P(FilterTest, ComparisonsAgreeWithTheExecutor) {
     for (bool nulls : {false, true}) {
       Use(column, nulls);
       for (const char* constant : column.constants) {
-        for (ExpressionType op : kComparisons) Check(duckdb::ConstantFilter(op, Constant(column, constant)));
+        for (ExpressionType op : kComparisons)
+          Check(duckdb::ConstantFilter(op, Constant(column, constant)));
       }
       Check(duckdb::IsNullFilter());
       Check(duckdb::IsNotNullFilter());
@@ -155,12 +172,16 @@ TEST_P(FilterTest, RangesListsAndAlternativesAgreeWithTheExecutor) {
     for (const Value& a : values) {
       for (const Value& b : values) {
         duckdb::ConjunctionAndFilter range;
-        range.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_GREATERTHANOREQUALTO, a));
-        range.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, b));
+        range.child_filters.push_back(
+            make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_GREATERTHANOREQUALTO, a));
+        range.child_filters.push_back(
+            make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, b));
         Check(range);
         duckdb::ConjunctionOrFilter either;
-        either.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, a));
-        either.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_GREATERTHAN, b));
+        either.child_filters.push_back(
+            make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, a));
+        either.child_filters.push_back(
+            make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_GREATERTHAN, b));
         either.child_filters.push_back(make_uniq<duckdb::IsNullFilter>());
         Check(either);
       }
@@ -176,15 +197,17 @@ TEST_P(FilterTest, RandomRangesOfSlicesAgreeWithTheExecutor) {
     duckdb::ConjunctionAndFilter range;
     range.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(
         ExpressionType::COMPARE_GREATERTHAN, Value::INTEGER(static_cast<int>(random() % 1000))));
-    range.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(
-        ExpressionType::COMPARE_LESSTHANOREQUALTO, Value::INTEGER(static_cast<int>(random() % 1000))));
+    range.child_filters.push_back(
+        make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHANOREQUALTO,
+                                          Value::INTEGER(static_cast<int>(random() % 1000))));
     range.child_filters.push_back(make_uniq<duckdb::ConstantFilter>(
         ExpressionType::COMPARE_NOTEQUAL, Value::INTEGER(static_cast<int>(random() % 1000))));
     Check(range);
   }
 }
 
-// Long lists go to the executor, and lists inside optional filters may be dropped but never decide wrongly.
+// Long lists go to the executor, and lists inside optional filters may be dropped but never decide
+// wrongly.
 TEST_P(FilterTest, LongListsAndOptionalOnes) {
   Use({"INTEGER", "i::INTEGER", {}}, true);
   duckdb::vector<Value> values;
@@ -210,25 +233,33 @@ TEST_P(FilterTest, AnOptionalFilterThatPassesMostRowsIsLeftOut) {
 TEST_P(FilterTest, DynamicFiltersAreTakenAtTheirPresentValue) {
   Use({"INTEGER", "i::INTEGER", {}}, false);
   auto data = duckdb::make_shared_ptr<duckdb::DynamicFilterData>();
-  data->filter = make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, Value::INTEGER(0));
+  data->filter =
+      make_uniq<duckdb::ConstantFilter>(ExpressionType::COMPARE_LESSTHAN, Value::INTEGER(0));
   const duckdb::OptionalFilter filter(make_uniq<duckdb::DynamicFilter>(data));
   EXPECT_TRUE(IsDynamic(filter));
   EXPECT_FALSE(IsDynamic(duckdb::IsNullFilter()));
   EXPECT_EQ(CompileFilter(*connection_.context, filter, layout_), nullptr);
   data->SetValue(Value::INTEGER(10));
-  EXPECT_EQ(CountBits(Passing(CompileFilter(*connection_.context, filter, layout_).get(), 0, 2048, 0)), 10);
+  EXPECT_EQ(
+      CountBits(Passing(CompileFilter(*connection_.context, filter, layout_).get(), 0, 2048, 0)),
+      10);
   data->SetValue(Value::INTEGER(3));
-  EXPECT_EQ(CountBits(Passing(CompileFilter(*connection_.context, filter, layout_).get(), 0, 2048, 0)), 3);
+  EXPECT_EQ(
+      CountBits(Passing(CompileFilter(*connection_.context, filter, layout_).get(), 0, 2048, 0)),
+      3);
 }
 
 // The executor sees no row that is out already: here every such row would make it fail.
 TEST_P(FilterTest, RowsThatAreOutAreNotEvaluated) {
   Use({"VARCHAR", "CASE WHEN i % 2 = 0 THEN 'no number' ELSE i::VARCHAR END", {}}, false);
-  auto plan = connection_.ExtractPlan("SELECT CAST(c AS INTEGER) > 100 FROM (SELECT 'x'::VARCHAR c FROM range(2)) t");
+  auto plan = connection_.ExtractPlan(
+      "SELECT CAST(c AS INTEGER) > 100 FROM (SELECT 'x'::VARCHAR c FROM range(2)) t");
   auto expression = plan->expressions[0]->Copy();
   duckdb::ExpressionFilter::ReplaceExpressionRecursive(
-      expression, duckdb::BoundReferenceExpression(LogicalType::VARCHAR, 0ULL), ExpressionType::BOUND_COLUMN_REF);
-  auto filter = CompileFilter(*connection_.context, duckdb::ExpressionFilter(std::move(expression)), layout_);
+      expression, duckdb::BoundReferenceExpression(LogicalType::VARCHAR, 0ULL),
+      ExpressionType::BOUND_COLUMN_REF);
+  auto filter =
+      CompileFilter(*connection_.context, duckdb::ExpressionFilter(std::move(expression)), layout_);
   EXPECT_EQ(filter->cost(), 2);
   EXPECT_EQ(CountBits(Passing(filter.get(), 0, 2048, 2)), (2048 - 100) / 2);
 }

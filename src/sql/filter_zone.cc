@@ -56,7 +56,8 @@ Value BigEndianValue(const std::string& raw, LogicalTypeId type) {
   const uint64_t upper = __builtin_bswap64(RawAs<uint64_t>(raw));
   const uint64_t lower = __builtin_bswap64(RawAs<uint64_t>(raw.substr(8)));
   if (type == LogicalTypeId::UHUGEINT) return Value::UHUGEINT(duckdb::uhugeint_t(upper, lower));
-  return Value::HUGEINT(duckdb::hugeint_t(static_cast<int64_t>(upper ^ (uint64_t{1} << 63)), lower));
+  return Value::HUGEINT(
+      duckdb::hugeint_t(static_cast<int64_t>(upper ^ (uint64_t{1} << 63)), lower));
 }
 
 // The bounds of an integer column say how many distinct values there are at most.
@@ -65,7 +66,8 @@ void SetDistinctCount(int64_t rows, BaseStatistics* statistics) {
   const auto min = duckdb::NumericStats::Min(*statistics).GetValue<double>();
   const auto max = duckdb::NumericStats::Max(*statistics).GetValue<double>();
   const double range = max - min + 1;
-  if (range < static_cast<double>(rows)) statistics->SetDistinctCount(static_cast<duckdb::idx_t>(range));
+  if (range < static_cast<double>(rows))
+    statistics->SetDistinctCount(static_cast<duckdb::idx_t>(range));
 }
 
 void SetBounds(const batch::ZoneMap& zone, const TypeLayout& layout, BaseStatistics* statistics) {
@@ -89,7 +91,8 @@ Value ZoneBound(const std::string& raw, const TypeLayout& layout) {
   Value value;
   if (layout.layout == Layout::kView) {
     value = Value::BLOB_RAW(raw);
-  } else if (raw.size() < (layout.layout == Layout::kBool ? size_t{1} : static_cast<size_t>(layout.width))) {
+  } else if (raw.size() <
+             (layout.layout == Layout::kBool ? size_t{1} : static_cast<size_t>(layout.width))) {
     return Value();
   } else if (layout.layout == Layout::kBytes16) {
     value = BigEndianValue(raw, layout.sql.id());
@@ -102,7 +105,8 @@ Value ZoneBound(const std::string& raw, const TypeLayout& layout) {
   return value;
 }
 
-duckdb::unique_ptr<BaseStatistics> StatisticsOf(const batch::ZoneMap& zone, int64_t rows, const TypeLayout& layout) {
+duckdb::unique_ptr<BaseStatistics> StatisticsOf(const batch::ZoneMap& zone, int64_t rows,
+                                                const TypeLayout& layout) {
   if (zone.rows != rows || rows == 0) return nullptr;
   switch (BaseStatistics::GetStatsType(layout.sql)) {
     case duckdb::StatisticsType::NUMERIC_STATS:

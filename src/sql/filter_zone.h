@@ -13,8 +13,8 @@
 
 namespace pyralog::sql {
 
-// Statistics that hold for any subset of `rows` rows that `zone` covers. What the zone map does not know stays open;
-// nullptr when that is everything.
+// Statistics that hold for any subset of `rows` rows that `zone` covers. What the zone map does not
+// know stays open; nullptr when that is everything.
 duckdb::unique_ptr<duckdb::BaseStatistics> StatisticsOf(const batch::ZoneMap& zone, int64_t rows,
                                                         const TypeLayout& layout);
 

@@ -85,8 +85,7 @@ duckdb::unique_ptr<duckdb::GlobalSinkState> InsertOperator::GetGlobalSinkState(
     return duckdb::make_uniq<InsertState>(SqlTransaction::Get(context, table_->catalog), *table_);
   }
   duckdb::Catalog& catalog = schema_->catalog;
-  auto entry =
-      catalog.CreateTable(catalog.GetCatalogTransaction(context), *schema_, *created_);
+  auto entry = catalog.CreateTable(catalog.GetCatalogTransaction(context), *schema_, *created_);
   if (entry == nullptr) {  // IF NOT EXISTS, and another statement was faster than the plan
     ThrowStatus(MakeError(ErrorCode::kAlreadyExists,
                           "table \"" + created_->Base().table + "\" already exists"));
@@ -165,9 +164,9 @@ duckdb::PhysicalOperator& SqlCatalog::PlanInsert(
   const InsertOperator::Options options{.mode = ModeFor(context, *plan, op.return_chunk),
                                         .returns_rows = op.return_chunk};
   if (!op.column_index_map.empty()) plan = planner.ResolveDefaultsProjection(op, *plan);
-  auto& insert = planner.Make<InsertOperator>(op.types, op.estimated_cardinality,
-                                              TableEntry::Of(op.table),
-                                              std::move(op.bound_constraints), options);
+  auto& insert =
+      planner.Make<InsertOperator>(op.types, op.estimated_cardinality, TableEntry::Of(op.table),
+                                   std::move(op.bound_constraints), options);
   insert.children.push_back(*plan);
   return insert;
 }

@@ -1,4 +1,5 @@
-// INSERT and CREATE TABLE AS: rows of the child, in table layout, are collected into Arrow batches and appended.
+// INSERT and CREATE TABLE AS: rows of the child, in table layout, are collected into Arrow batches
+// and appended.
 #pragma once
 
 #include <memory>
@@ -58,8 +59,8 @@ class InsertOperator final : public WriteOperator {
                                     duckdb::OperatorSinkFinalizeInput& input) const override;
 
  private:
-  TableEntry* const table_;                                            // null: created_
-  duckdb::SchemaCatalogEntry* const schema_;                           // with created_
+  TableEntry* const table_;                   // null: created_
+  duckdb::SchemaCatalogEntry* const schema_;  // with created_
   const duckdb::unique_ptr<duckdb::BoundCreateTableInfo> created_;
   const BoundConstraints constraints_;
   const Options options_;

@@ -56,7 +56,8 @@ void RefuseForbidden(const duckdb::LogicalOperator& plan) {
       ThrowNotSupported("UPDATE EXTENSIONS");
     case duckdb::LogicalOperatorType::LOGICAL_DETACH: {
       const auto& info = plan.Cast<duckdb::LogicalSimple>().info->Cast<duckdb::DetachInfo>();
-      if (duckdb::StringUtil::CIEquals(info.name, kCatalogName)) ThrowNotSupported("DETACH pyralog");
+      if (duckdb::StringUtil::CIEquals(info.name, kCatalogName))
+        ThrowNotSupported("DETACH pyralog");
       break;
     }
     default:
@@ -78,7 +79,8 @@ void Configure(const InstanceOptions& options, duckdb::DBConfig* config) {
   if (options.threads > 0) config->options.maximum_threads = options.threads;
   const uint64_t machine =
       duckdb::DBConfig::GetSystemAvailableMemory(*duckdb::FileSystem::CreateLocal());
-  config->options.maximum_memory = options.memory_limit > 0 ? options.memory_limit : machine / 4 * 3;
+  config->options.maximum_memory =
+      options.memory_limit > 0 ? options.memory_limit : machine / 4 * 3;
   for (const char* name : {"autoinstall_known_extensions", "autoload_known_extensions",
                            "allow_community_extensions", "allow_persistent_secrets"}) {
     config->SetOptionByName(name, duckdb::Value::BOOLEAN(false));

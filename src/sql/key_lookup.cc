@@ -15,7 +15,8 @@
 namespace pyralog::sql {
 namespace {
 
-// Child rows [first, first + count) of a chunk that follow one another and all have, or all lack, a row.
+// Child rows [first, first + count) of a chunk that follow one another and all have, or all lack, a
+// row.
 struct Run {
   duckdb::idx_t first;
   duckdb::idx_t count;
@@ -47,14 +48,14 @@ class KeyLookupState final : public duckdb::OperatorState {
   duckdb::ExpressionExecutor executor_;
   duckdb::DataChunk keys_;
   std::unique_ptr<BatchCollector> key_collector_;
-  std::vector<int> key_positions_;   // 0, 1, ...: all columns of the collected keys
+  std::vector<int> key_positions_;  // 0, 1, ...: all columns of the collected keys
   RowFetcher fetcher_;
   lsm::KeyBatch encoded_;
-  duckdb::SelectionVector whole_;    // rows with whole keys
-  std::vector<int64_t> row_ids_;     // of every input row, -1: none
-  std::vector<int64_t> found_;       // without the -1
+  duckdb::SelectionVector whole_;       // rows with whole keys
+  std::vector<int64_t> row_ids_;        // of every input row, -1: none
+  std::vector<int64_t> found_;          // without the -1
   duckdb::SelectionVector found_rows_;  // the input row of each of found_
-  duckdb::DataChunk compact_;        // the table's columns of found rows, before gaps are put in
+  duckdb::DataChunk compact_;           // the table's columns of found rows, before gaps are put in
 };
 
 std::vector<int> StoredColumns(const LookupColumns& columns) {
@@ -254,7 +255,8 @@ duckdb::InsertionOrderPreservingMap<std::string> KeyLookupOperator::ParamsToStri
   std::string keys;
   for (size_t i = 0; i < keys_.size(); ++i) {
     if (i > 0) keys += "\n";
-    keys += table_.definition().columns[table_.definition().key[i]].name + " = " + keys_[i]->ToString();
+    keys +=
+        table_.definition().columns[table_.definition().key[i]].name + " = " + keys_[i]->ToString();
   }
   result["Key"] = keys;
   return result;

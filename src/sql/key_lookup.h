@@ -1,9 +1,10 @@
 // The point path: rows by primary key, without a table scan.
 //
-// A statement with parameters that scans a table is planned anew each time it runs (85 us); one without a scan keeps its plan
-// (16 us). So directly after binding, FILTER(GET) with an equality for every key column becomes a key lookup, whose key
-// expressions, parameters among them, are evaluated when the statement runs; and so does the join by which INSERT ... ON
-// CONFLICT finds the rows that are there.
+// A statement with parameters that scans a table is planned anew each time it runs (85 us); one
+// without a scan keeps its plan (16 us). So directly after binding, FILTER(GET) with an equality
+// for every key column becomes a key lookup, whose key expressions, parameters among them, are
+// evaluated when the statement runs; and so does the join by which INSERT ... ON CONFLICT finds the
+// rows that are there.
 #pragma once
 
 #include <memory>
@@ -31,12 +32,13 @@ struct LookupColumns {
   duckdb::vector<duckdb::LogicalType> types;  // parallel
 };
 
-// Looks the keys up that `expressions` (one for each key column, in key order, of exactly its type) give for each row of
-// its child.
+// Looks the keys up that `expressions` (one for each key column, in key order, of exactly its type)
+// give for each row of its child.
 class LogicalKeyLookup final : public duckdb::LogicalExtensionOperator {
  public:
   LogicalKeyLookup(LookupKind kind, TableEntry& table, duckdb::idx_t table_index,
-                   LookupColumns columns, duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> keys,
+                   LookupColumns columns,
+                   duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> keys,
                    duckdb::unique_ptr<duckdb::LogicalOperator> child);
 
   duckdb::PhysicalOperator& CreatePlan(duckdb::ClientContext& context,
@@ -82,7 +84,8 @@ class KeyLookupOperator final : public duckdb::PhysicalOperator {
   const duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> keys_;
 };
 
-// Puts key lookups into a plan that was just bound, if it can; says whether it did (key_rewrite.cc).
+// Puts key lookups into a plan that was just bound, if it can; says whether it did
+// (key_rewrite.cc).
 bool UseKeyLookups(duckdb::Binder& binder, duckdb::unique_ptr<duckdb::LogicalOperator>& plan);
 
 }  // namespace pyralog::sql

@@ -1,4 +1,5 @@
-// Where a bound plan can look keys up: see key_lookup.h. Anything that does not fit exactly stays as it was.
+// Where a bound plan can look keys up: see key_lookup.h. Anything that does not fit exactly stays
+// as it was.
 #include <optional>
 #include <utility>
 
@@ -71,13 +72,15 @@ bool RefersToColumns(const duckdb::Expression& expression) {
   return refers;
 }
 
-// Types whose SQL equality is that of their encoded keys, and whose values compare without a collation.
+// Types whose SQL equality is that of their encoded keys, and whose values compare without a
+// collation.
 bool HasPlainEquality(const duckdb::LogicalType& type) {
   return !type.IsNested() && type.id() != duckdb::LogicalTypeId::INTERVAL &&
          duckdb::StringType::GetCollation(type).empty();
 }
 
-// Whether the expression can be evaluated once for a row, before the lookup, to a value of this type.
+// Whether the expression can be evaluated once for a row, before the lookup, to a value of this
+// type.
 bool CanBeKey(const duckdb::Expression& expression, const duckdb::LogicalType& type) {
   return expression.return_type == type && HasPlainEquality(type) && !expression.HasSubquery() &&
          !expression.IsVolatile();
@@ -101,7 +104,8 @@ int MatchEquality(duckdb::Expression& condition, const duckdb::LogicalGet& get,
   return position >= 0 ? position : match(*comparison.right, comparison.left);
 }
 
-// FILTER(GET) with an equality for each key column: FILTER(the other conditions, KEY_LOOKUP) or KEY_LOOKUP alone.
+// FILTER(GET) with an equality for each key column: FILTER(the other conditions, KEY_LOOKUP) or
+// KEY_LOOKUP alone.
 bool RewriteFilter(duckdb::Binder& binder, OperatorPtr& plan) {
   TableEntry* table = KeyedTable(*plan->children[0]);
   if (table == nullptr) return false;
@@ -123,8 +127,8 @@ bool RewriteFilter(duckdb::Binder& binder, OperatorPtr& plan) {
   for (ExpressionPtr* value : values) keys.push_back(std::move(*value));
   for (size_t i = used.size(); i-- > 0;) plan->expressions.erase_at(used[i]);
   auto source = duckdb::make_uniq<duckdb::LogicalDummyScan>(binder.GenerateTableIndex());
-  auto lookup = duckdb::make_uniq<LogicalKeyLookup>(LookupKind::kRows, *table, get.table_index, *columns,
-                                                    std::move(keys), std::move(source));
+  auto lookup = duckdb::make_uniq<LogicalKeyLookup>(LookupKind::kRows, *table, get.table_index,
+                                                    *columns, std::move(keys), std::move(source));
   if (plan->expressions.empty()) {
     plan = std::move(lookup);
   } else {
@@ -158,12 +162,15 @@ void RemoveDistinct(OperatorPtr& plan) {
   for (OperatorPtr& child : plan->children) RemoveDistinct(child);
 }
 
-// The join of a MERGE: (source LEFT or INNER JOIN GET) with an equality for each key column and no other condition.
+// The join of a MERGE: (source LEFT or INNER JOIN GET) with an equality for each key column and no
+// other condition.
 bool RewriteJoin(OperatorPtr& plan) {
   if (plan->type != LogicalOperatorType::LOGICAL_COMPARISON_JOIN) return false;
   auto& join = plan->Cast<duckdb::LogicalComparisonJoin>();
-  if (join.join_type != duckdb::JoinType::LEFT && join.join_type != duckdb::JoinType::INNER) return false;
-  if (join.HasProjectionMap() || join.predicate || !join.duplicate_eliminated_columns.empty()) return false;
+  if (join.join_type != duckdb::JoinType::LEFT && join.join_type != duckdb::JoinType::INNER)
+    return false;
+  if (join.HasProjectionMap() || join.predicate || !join.duplicate_eliminated_columns.empty())
+    return false;
   TableEntry* table = KeyedTable(*join.children[1]);
   if (table == nullptr || join.conditions.size() != table->definition().key.size()) return false;
   auto& get = join.children[1]->Cast<duckdb::LogicalGet>();
@@ -183,16 +190,16 @@ bool RewriteJoin(OperatorPtr& plan) {
   if (GivesOneRow(*source)) RemoveDistinct(source);
   const LookupKind kind =
       join.join_type == duckdb::JoinType::LEFT ? LookupKind::kLeftJoin : LookupKind::kInnerJoin;
-  plan = duckdb::make_uniq<LogicalKeyLookup>(kind, *table, get.table_index, *columns, std::move(keys),
-                                             std::move(source));
+  plan = duckdb::make_uniq<LogicalKeyLookup>(kind, *table, get.table_index, *columns,
+                                             std::move(keys), std::move(source));
   return true;
 }
 
 }  // namespace
 
 bool UseKeyLookups(duckdb::Binder& binder, OperatorPtr& plan) {
-  // Only the one path from the root: below a join or a set operation a scan may be the better choice, and the
-  // optimizer is left to make it.
+  // Only the one path from the root: below a join or a set operation a scan may be the better
+  // choice, and the optimizer is left to make it.
   OperatorPtr* at = &plan;
   bool rewritten = false;
   while ((*at)->children.size() == 1) {

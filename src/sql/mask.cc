@@ -10,7 +10,8 @@
 namespace pyralog::sql {
 namespace {
 
-#define PYRALOG_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
+#define PYRALOG_AVX512 \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
 #define PYRALOG_BMI2 __attribute__((target("bmi,bmi2,popcnt")))
 
 SimdLevel MachineSimdLevel() {
@@ -27,7 +28,8 @@ std::atomic<SimdLevel>& Level() {
   return level;
 }
 
-// Below this many of a word's 64 rows, they are moved one by one: a vector step costs about as much as five of them.
+// Below this many of a word's 64 rows, they are moved one by one: a vector step costs about as much
+// as five of them.
 constexpr int kFewRows = 8;
 
 struct Bytes16 {
@@ -103,7 +105,8 @@ PYRALOG_AVX512 int64_t CompactAvx512(const T* values, std::span<const uint64_t> 
     } else if (std::popcount(word) <= kFewRows) {
       for (uint64_t bits = word; bits != 0; bits &= bits - 1) *out++ = values[_tzcnt_u64(bits)];
     } else {
-      for (int lane = 0; lane < 64; lane += kLanes) out += CompactStep(values + lane, word >> lane, out);
+      for (int lane = 0; lane < 64; lane += kLanes)
+        out += CompactStep(values + lane, word >> lane, out);
     }
     values += 64;
   }
@@ -122,7 +125,8 @@ PYRALOG_BMI2 uint64_t ExtractBmi2(uint64_t bits, uint64_t mask) { return _pext_u
 
 uint64_t ExtractScalar(uint64_t bits, uint64_t mask) {
   uint64_t result = 0;
-  for (int n = 0; mask != 0; mask &= mask - 1, ++n) result |= ((bits >> std::countr_zero(mask)) & 1) << n;
+  for (int n = 0; mask != 0; mask &= mask - 1, ++n)
+    result |= ((bits >> std::countr_zero(mask)) & 1) << n;
   return result;
 }
 
@@ -135,12 +139,13 @@ uint64_t DepositScalar(uint64_t bits, uint64_t mask) {
 }
 
 // A null's view may be anything, so a buffer number is not trusted.
-void ResolveScalar(const Bytes16* views, int64_t rows, const uint8_t* const* buffers, size_t buffer_count,
-                   Bytes16* out) {
+void ResolveScalar(const Bytes16* views, int64_t rows, const uint8_t* const* buffers,
+                   size_t buffer_count, Bytes16* out) {
   for (int64_t i = 0; i < rows; ++i) {
     Bytes16 view = views[i];
     if (static_cast<uint32_t>(view.low) > 12 && static_cast<uint32_t>(view.high) < buffer_count) {
-      view.high = reinterpret_cast<uint64_t>(buffers[static_cast<uint32_t>(view.high)]) + (view.high >> 32);
+      view.high =
+          reinterpret_cast<uint64_t>(buffers[static_cast<uint32_t>(view.high)]) + (view.high >> 32);
     }
     out[i] = view;
   }
@@ -151,16 +156,19 @@ PYRALOG_AVX512 void ResolveAvx512(const Bytes16* views, int64_t rows, const uint
                                   size_t buffer_count, Bytes16* out) {
   const __m512i inline_size = _mm512_set1_epi64(12);
   const __m512i low32 = _mm512_set1_epi64(0xFFFFFFFF);
-  const __m512i base = _mm512_set1_epi64(buffer_count == 1 ? reinterpret_cast<int64_t>(buffers[0]) : 0);
+  const __m512i base =
+      _mm512_set1_epi64(buffer_count == 1 ? reinterpret_cast<int64_t>(buffers[0]) : 0);
   for (int64_t i = 0; i < rows; i += 4) {
-    const auto lanes = static_cast<__mmask8>(_bzhi_u32(0xFF, static_cast<uint32_t>(std::min<int64_t>(8, (rows - i) * 2))));
+    const auto lanes = static_cast<__mmask8>(
+        _bzhi_u32(0xFF, static_cast<uint32_t>(std::min<int64_t>(8, (rows - i) * 2))));
     const __m512i v = _mm512_maskz_loadu_epi64(lanes, views + i);
     const __mmask8 longer = _mm512_cmpgt_epu64_mask(_mm512_and_si512(v, low32), inline_size) & 0x55;
     auto pointers = static_cast<__mmask8>(longer << 1);
     __m512i start = base;
     if (buffer_count > 1 && pointers != 0) {
       const __m512i index = _mm512_and_si512(v, low32);
-      pointers = _mm512_mask_cmplt_epu64_mask(pointers, index, _mm512_set1_epi64(static_cast<int64_t>(buffer_count)));
+      pointers = _mm512_mask_cmplt_epu64_mask(
+          pointers, index, _mm512_set1_epi64(static_cast<int64_t>(buffer_count)));
       start = _mm512_mask_i64gather_epi64(base, pointers, index, buffers, 8);
     }
     const __m512i pointer = _mm512_add_epi64(start, _mm512_srli_epi64(v, 32));
@@ -229,13 +237,14 @@ int64_t CompactValues(const void* values, int width, std::span<const uint64_t> m
   }
 }
 
-int64_t CompactBits(const uint8_t* bitmap, int64_t offset, int64_t rows, std::span<const uint64_t> mask, uint64_t* out,
-                    int64_t out_offset) {
+int64_t CompactBits(const uint8_t* bitmap, int64_t offset, int64_t rows,
+                    std::span<const uint64_t> mask, uint64_t* out, int64_t out_offset) {
   const auto extract = ActiveSimdLevel() == SimdLevel::kScalar ? ExtractScalar : ExtractBmi2;
   const int64_t begin = out_offset;
   for (size_t i = 0; i < mask.size(); ++i) {
     if (mask[i] == 0) continue;
-    const uint64_t bits = extract(BitmapWord(bitmap, offset + static_cast<int64_t>(i) * 64, offset + rows), mask[i]);
+    const uint64_t bits =
+        extract(BitmapWord(bitmap, offset + static_cast<int64_t>(i) * 64, offset + rows), mask[i]);
     const int shift = static_cast<int>(out_offset % 64);
     uint64_t* const word = out + out_offset / 64;
     word[0] = (shift == 0 ? 0 : word[0] & ((uint64_t{1} << shift) - 1)) | (bits << shift);
@@ -274,7 +283,8 @@ void BitsToBytes(const uint8_t* bitmap, int64_t offset, int64_t rows, uint8_t* o
     const int64_t end = std::min<int64_t>(rows, i + 64);
     int64_t row = i;
     for (; row + 8 <= end; row += 8, word >>= 8) {
-      // Eight bits to eight bytes: copy the byte to all eight, keep bit k in byte k, make it 0 or 1.
+      // Eight bits to eight bytes: copy the byte to all eight, keep bit k in byte k, make it 0
+      // or 1.
       const uint64_t kept = ((word & 0xFF) * 0x0101010101010101) & 0x8040201008040201;
       const uint64_t bytes = (kept + 0x7F7F7F7F7F7F7F7F) >> 7 & 0x0101010101010101;
       std::memcpy(out + row, &bytes, 8);
@@ -283,7 +293,8 @@ void BitsToBytes(const uint8_t* bitmap, int64_t offset, int64_t rows, uint8_t* o
   }
 }
 
-void ResolveViews(const void* views, int64_t rows, const uint8_t* const* buffers, size_t buffer_count, void* out) {
+void ResolveViews(const void* views, int64_t rows, const uint8_t* const* buffers,
+                  size_t buffer_count, void* out) {
   const auto* in = static_cast<const Bytes16*>(views);
   if (ActiveSimdLevel() == SimdLevel::kAvx512) {
     ResolveAvx512(in, rows, buffers, buffer_count, static_cast<Bytes16*>(out));

@@ -1,5 +1,5 @@
-// MERGE INTO, which is also what INSERT ... ON CONFLICT, OR REPLACE and OR IGNORE are rewritten to: DuckDB's own
-// operator decides what happens to which row, our three sinks do it.
+// MERGE INTO, which is also what INSERT ... ON CONFLICT, OR REPLACE and OR IGNORE are rewritten to:
+// DuckDB's own operator decides what happens to which row, our three sinks do it.
 #include <map>
 #include <utility>
 

@@ -1,4 +1,5 @@
-// Puts batches that several threads finish in any order back into the order of the source, and appends them.
+// Puts batches that several threads finish in any order back into the order of the source, and
+// appends them.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace pyralog::sql {
 // Thread-safe.
 class OrderedAppender {
  public:
-  using Append = std::function<void(const std::shared_ptr<arrow::RecordBatch>&)>;  // throws on error
+  using Append =
+      std::function<void(const std::shared_ptr<arrow::RecordBatch>&)>;  // throws on error
   explicit OrderedAppender(Append append) : append_(std::move(append)) {}
 
   // `rows` follow those that were added at this index before.

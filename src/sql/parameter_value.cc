@@ -40,7 +40,8 @@ int64_t MicrosPer(arrow::TimeUnit::type unit) {
 }
 
 // `value` in units as microseconds.
-arrow::Result<int64_t> Micros(const arrow::Scalar& scalar, int64_t value, arrow::TimeUnit::type unit) {
+arrow::Result<int64_t> Micros(const arrow::Scalar& scalar, int64_t value,
+                              arrow::TimeUnit::type unit) {
   if (unit == arrow::TimeUnit::NANO) {
     if (value % 1000 != 0) return NotExact(scalar);
     return value / 1000;
@@ -342,7 +343,8 @@ arrow::Result<Value> ValidValue(const arrow::Scalar& scalar, const LogicalType& 
     case duckdb::LogicalTypeId::VARCHAR:
       return Value(std::string(static_cast<const arrow::BaseBinaryScalar&>(scalar).view()));
     case duckdb::LogicalTypeId::BLOB:
-      return Value::BLOB_RAW(std::string(static_cast<const arrow::BaseBinaryScalar&>(scalar).view()));
+      return Value::BLOB_RAW(
+          std::string(static_cast<const arrow::BaseBinaryScalar&>(scalar).view()));
     case duckdb::LogicalTypeId::INTERVAL:
       return IntervalValue(scalar);
     case duckdb::LogicalTypeId::DECIMAL:

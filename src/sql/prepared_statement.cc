@@ -41,9 +41,8 @@ arrow::Result<std::unique_ptr<PreparedStatement>> SqlPreparedStatement::Make(
 arrow::Status SqlPreparedStatement::PrepareAnew() {
   ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql_));
   if (statements.size() != 1) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "one statement can be prepared at a time, not " +
-                         std::to_string(statements.size()));
+    return MakeError(ErrorCode::kInvalidArgument, "one statement can be prepared at a time, not " +
+                                                      std::to_string(statements.size()));
   }
   is_commit_ = IsCommit(*statements[0]);
   return Guard([&]() -> arrow::Status {

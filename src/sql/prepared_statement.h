@@ -1,5 +1,6 @@
-// A prepared statement whose cached plan is kept usable: parameters are cast to the types it was made for, and it is
-// prepared anew when the catalog has changed (DuckDB would plan it at every execution from then on).
+// A prepared statement whose cached plan is kept usable: parameters are cast to the types it was
+// made for, and it is prepared anew when the catalog has changed (DuckDB would plan it at every
+// execution from then on).
 #pragma once
 
 #include <memory>
@@ -42,11 +43,12 @@ class SqlPreparedStatement final : public PreparedStatement {
   duckdb::unique_ptr<duckdb::PreparedStatement> statement_;
   const Instance* instance_ = nullptr;
   bool is_commit_ = false;
-  bool keeps_plan_ = false;                  // the plan is used again; else every execution plans anew anyway
-  std::optional<uint64_t> catalog_version_;  // that the plan is made for, if it depends on the catalog
+  bool keeps_plan_ = false;  // the plan is used again; else every execution plans anew anyway
+  std::optional<uint64_t>
+      catalog_version_;  // that the plan is made for, if it depends on the catalog
   std::vector<Parameter> parameters_;
-  std::shared_ptr<arrow::Schema> schema_;    // of its rows; made by the first execution
-  ParameterMap values_;                      // of parameters_; reused
+  std::shared_ptr<arrow::Schema> schema_;  // of its rows; made by the first execution
+  ParameterMap values_;                    // of parameters_; reused
 };
 
 }  // namespace pyralog::sql

@@ -12,19 +12,18 @@
 namespace pyralog::sql {
 namespace {
 
-// Rows of a batch, unless the result ends first: large enough that work per batch does not show, small enough to
-// stay in the cache.
+// Rows of a batch, unless the result ends first: large enough that work per batch does not show,
+// small enough to stay in the cache.
 constexpr int64_t kBatchRows = 65536;
 
 using ExtensionTypes =
-    duckdb::unordered_map<duckdb::idx_t,
-                          const duckdb::shared_ptr<duckdb::ArrowTypeExtensionData>>;
+    duckdb::unordered_map<duckdb::idx_t, const duckdb::shared_ptr<duckdb::ArrowTypeExtensionData>>;
 
 class ResultReader final : public arrow::RecordBatchReader {
  public:
-  ResultReader(duckdb::unique_ptr<duckdb::QueryResult> result, std::shared_ptr<arrow::Schema> schema,
-               ExtensionTypes extension_types, ErrorTranslator translate,
-               std::shared_ptr<void> owner)
+  ResultReader(duckdb::unique_ptr<duckdb::QueryResult> result,
+               std::shared_ptr<arrow::Schema> schema, ExtensionTypes extension_types,
+               ErrorTranslator translate, std::shared_ptr<void> owner)
       : owner_(std::move(owner)),
         schema_(std::move(schema)),
         extension_types_(std::move(extension_types)),

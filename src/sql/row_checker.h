@@ -15,13 +15,15 @@ using BoundConstraints = duckdb::vector<duckdb::unique_ptr<duckdb::BoundConstrai
 
 BoundConstraints CopyConstraints(const BoundConstraints& constraints);
 
-// Not thread-safe; one a thread. `table` and `constraints` (those of the table, bound) must outlive it.
+// Not thread-safe; one a thread. `table` and `constraints` (those of the table, bound) must outlive
+// it.
 class RowChecker {
  public:
   RowChecker(duckdb::ClientContext& context, const catalog::TableDef& table,
              const BoundConstraints& constraints);
 
-  // Throws kConstraint, naming table, column or check, unless all rows pass. `rows` has all columns of the table.
+  // Throws kConstraint, naming table, column or check, unless all rows pass. `rows` has all columns
+  // of the table.
   void Check(duckdb::DataChunk& rows);
   // The two halves: a vector of one column against its NOT NULL, and whole rows against the CHECKs.
   void CheckNotNull(int column, duckdb::Vector& values, duckdb::idx_t count);
@@ -29,7 +31,7 @@ class RowChecker {
 
  private:
   const catalog::TableDef& table_;
-  std::vector<const duckdb::Expression*> checks_;  // parallel to table_.checks
+  std::vector<const duckdb::Expression*> checks_;            // parallel to table_.checks
   duckdb::unique_ptr<duckdb::ExpressionExecutor> executor_;  // of checks_; null without any
 };
 

@@ -1,4 +1,5 @@
-// DEFAULT and CHECK for rows that come as Arrow, past SQL: the expressions are bound once and evaluated by DuckDB.
+// DEFAULT and CHECK for rows that come as Arrow, past SQL: the expressions are bound once and
+// evaluated by DuckDB.
 #pragma once
 
 #include <memory>

@@ -16,10 +16,12 @@ namespace pyralog::sql {
 class RowFetcher {
  public:
   // `columns` are positions in the table.
-  RowFetcher(const catalog::TableDef& table, std::vector<int> columns, duckdb::ClientContext& context);
+  RowFetcher(const catalog::TableDef& table, std::vector<int> columns,
+             duckdb::ClientContext& context);
 
   const std::vector<int>& columns() const { return columns_; }
-  // Fills out[i] with column i of columns() for these rows; at most STANDARD_VECTOR_SIZE. Throws on error.
+  // Fills out[i] with column i of columns() for these rows; at most STANDARD_VECTOR_SIZE. Throws on
+  // error.
   void Fetch(const lsm::TableView& view, std::span<const int64_t> row_ids,
              std::span<duckdb::Vector* const> out);
 

@@ -1,5 +1,5 @@
-// Row ids that one statement has changed already. 8 KiB for each 65,536 neighbouring rows that occur, so that a
-// statement over tens of millions of rows stays within a few megabytes.
+// Row ids that one statement has changed already. 8 KiB for each 65,536 neighbouring rows that
+// occur, so that a statement over tens of millions of rows stays within a few megabytes.
 #pragma once
 
 #include <bitset>

@@ -9,8 +9,9 @@
 
 namespace pyralog::sql {
 
-// Appends the ids in `vector` to `ids`, without those that are in `seen` (which takes them up), and selects their rows.
-// Returns how many. NULLs are passed over. `selection` has room for `count` rows.
+// Appends the ids in `vector` to `ids`, without those that are in `seen` (which takes them up), and
+// selects their rows. Returns how many. NULLs are passed over. `selection` has room for `count`
+// rows.
 inline duckdb::idx_t TakeNewRowIds(duckdb::Vector& vector, duckdb::idx_t count, RowIdSet& seen,
                                    std::vector<int64_t>* ids, duckdb::SelectionVector* selection) {
   duckdb::UnifiedVectorFormat values;

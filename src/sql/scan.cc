@@ -14,13 +14,14 @@ using duckdb::ClientContext;
 using duckdb::FunctionData;
 using duckdb::TableFunctionInitInput;
 
-duckdb::unique_ptr<duckdb::GlobalTableFunctionState> StartScan(ClientContext& context, TableFunctionInitInput& input) {
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> StartScan(ClientContext& context,
+                                                               TableFunctionInitInput& input) {
   return duckdb::make_uniq<ScanGlobalState>(context, input.bind_data->Cast<ScanBindData>(), input);
 }
 
-duckdb::unique_ptr<duckdb::LocalTableFunctionState> StartThread(duckdb::ExecutionContext& context,
-                                                                TableFunctionInitInput&,
-                                                                duckdb::GlobalTableFunctionState* global) {
+duckdb::unique_ptr<duckdb::LocalTableFunctionState> StartThread(
+    duckdb::ExecutionContext& context, TableFunctionInitInput&,
+    duckdb::GlobalTableFunctionState* global) {
   return duckdb::make_uniq<ScanLocalState>(context.client, global->Cast<ScanGlobalState>());
 }
 
@@ -28,11 +29,13 @@ void Scan(ClientContext& context, duckdb::TableFunctionInput& input, duckdb::Dat
   input.local_state->Cast<ScanLocalState>().Scan(context, out);
 }
 
-duckdb::OperatorPartitionData BatchOf(ClientContext&, duckdb::TableFunctionGetPartitionInput& input) {
+duckdb::OperatorPartitionData BatchOf(ClientContext&,
+                                      duckdb::TableFunctionGetPartitionInput& input) {
   return duckdb::OperatorPartitionData(input.local_state->Cast<ScanLocalState>().batch_index());
 }
 
-double Progress(ClientContext&, const FunctionData*, const duckdb::GlobalTableFunctionState* state) {
+double Progress(ClientContext&, const FunctionData*,
+                const duckdb::GlobalTableFunctionState* state) {
   const auto& global = state->Cast<ScanGlobalState>();
   if (global.units.empty()) return 100;
   return 100.0 * static_cast<double>(global.done.load()) / static_cast<double>(global.units.size());
@@ -40,8 +43,10 @@ double Progress(ClientContext&, const FunctionData*, const duckdb::GlobalTableFu
 
 duckdb::virtual_column_map_t VirtualColumns(ClientContext&, duckdb::optional_ptr<FunctionData>) {
   duckdb::virtual_column_map_t columns;
-  columns.emplace(duckdb::COLUMN_IDENTIFIER_ROW_ID, duckdb::TableColumn("rowid", duckdb::LogicalType::ROW_TYPE));
-  columns.emplace(duckdb::COLUMN_IDENTIFIER_EMPTY, duckdb::TableColumn("", duckdb::LogicalType::BOOLEAN));
+  columns.emplace(duckdb::COLUMN_IDENTIFIER_ROW_ID,
+                  duckdb::TableColumn("rowid", duckdb::LogicalType::ROW_TYPE));
+  columns.emplace(duckdb::COLUMN_IDENTIFIER_EMPTY,
+                  duckdb::TableColumn("", duckdb::LogicalType::BOOLEAN));
   return columns;
 }
 
@@ -49,7 +54,8 @@ duckdb::vector<duckdb::column_t> RowIdColumns(ClientContext&, duckdb::optional_p
   return {duckdb::COLUMN_IDENTIFIER_ROW_ID};
 }
 
-void SetOrder(duckdb::unique_ptr<duckdb::RowGroupOrderOptions> options, duckdb::optional_ptr<FunctionData> bind_data) {
+void SetOrder(duckdb::unique_ptr<duckdb::RowGroupOrderOptions> options,
+              duckdb::optional_ptr<FunctionData> bind_data) {
   bind_data->Cast<ScanBindData>().order = std::make_unique<duckdb::RowGroupOrderOptions>(*options);
 }
 
@@ -59,9 +65,12 @@ duckdb::BindInfo BindInfoOf(const duckdb::optional_ptr<FunctionData> bind_data) 
 
 // Everything is filtered exactly inside the scan, in DuckDB's executor if need be.
 bool SupportsFilterOnColumn(const FunctionData&, duckdb::idx_t) { return true; }
-bool SupportsFilterExpression(ClientContext&, const duckdb::LogicalGet&, duckdb::Expression&) { return true; }
+bool SupportsFilterExpression(ClientContext&, const duckdb::LogicalGet&, duckdb::Expression&) {
+  return true;
+}
 
-duckdb::InsertionOrderPreservingMap<std::string> Describe(duckdb::TableFunctionToStringInput& input) {
+duckdb::InsertionOrderPreservingMap<std::string> Describe(
+    duckdb::TableFunctionToStringInput& input) {
   const auto& bind = input.bind_data->Cast<ScanBindData>();
   duckdb::InsertionOrderPreservingMap<std::string> result;
   result["Table"] = bind.table.schema.name + "." + bind.table.name;
@@ -69,20 +78,22 @@ duckdb::InsertionOrderPreservingMap<std::string> Describe(duckdb::TableFunctionT
   return result;
 }
 
-duckdb::InsertionOrderPreservingMap<std::string> DescribeRun(duckdb::TableFunctionDynamicToStringInput& input) {
+duckdb::InsertionOrderPreservingMap<std::string> DescribeRun(
+    duckdb::TableFunctionDynamicToStringInput& input) {
   duckdb::InsertionOrderPreservingMap<std::string> result;
   if (!input.global_state) return result;
   const auto& global = input.global_state->Cast<ScanGlobalState>();
   const size_t pruned = global.pruned_before_start + global.pruned_later.load();
   const size_t all = global.view->units().size();
-  result["Units Read"] = std::to_string(global.done.load() - global.pruned_later.load()) + " of " + std::to_string(all);
+  result["Units Read"] = std::to_string(global.done.load() - global.pruned_later.load()) + " of " +
+                         std::to_string(all);
   result["Units Pruned"] = std::to_string(pruned);
   return result;
 }
 
 void Metrics(ClientContext&, const FunctionData*, duckdb::GlobalTableFunctionState& global_state,
-             duckdb::LocalTableFunctionState& local_state, const duckdb::profiler_settings_t& wanted,
-             duckdb::profiler_metrics_t& metrics) {
+             duckdb::LocalTableFunctionState& local_state,
+             const duckdb::profiler_settings_t& wanted, duckdb::profiler_metrics_t& metrics) {
   const auto& global = global_state.Cast<ScanGlobalState>();
   const auto& local = local_state.Cast<ScanLocalState>();
   const auto set = [&](duckdb::MetricType type, uint64_t value) {
@@ -105,7 +116,9 @@ duckdb::unique_ptr<FunctionData> ScanBindData::Copy() const {
   return copy;
 }
 
-bool ScanBindData::Equals(const FunctionData& other) const { return &other.Cast<ScanBindData>().table == &table; }
+bool ScanBindData::Equals(const FunctionData& other) const {
+  return &other.Cast<ScanBindData>().table == &table;
+}
 
 duckdb::unique_ptr<FunctionData> MakeHotScanBindData(duckdb::TableCatalogEntry& table) {
   return duckdb::make_uniq<ScanBindData>(table);

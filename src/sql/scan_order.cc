@@ -1,5 +1,6 @@
-// The order of units for ORDER BY ... LIMIT. It is DuckDB's own order of row groups (RowGroupReorderer), because when a
-// plan has an OFFSET, DuckDB counts leading groups in that order at planning and expects the scan to leave out the same.
+// The order of units for ORDER BY ... LIMIT. It is DuckDB's own order of row groups
+// (RowGroupReorderer), because when a plan has an OFFSET, DuckDB counts leading groups in that
+// order at planning and expects the scan to leave out the same.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -16,7 +17,8 @@ using duckdb::OrderByStatistics;
 using duckdb::RowGroupReorderer;
 using duckdb::Value;
 
-// Looking for the living owner of a unit's best value reads a column of it, so it is done for so many units at most.
+// Looking for the living owner of a unit's best value reads a column of it, so it is done for so
+// many units at most.
 constexpr int kUnitsToSearch = 64;
 
 struct OrderedUnit {
@@ -33,8 +35,8 @@ struct Groups {
 
 class UnitOrder {
  public:
-  UnitOrder(duckdb::ClientContext& context, const lsm::TableView& view, const duckdb::RowGroupOrderOptions& options,
-            const catalog::TableDef& table)
+  UnitOrder(duckdb::ClientContext& context, const lsm::TableView& view,
+            const duckdb::RowGroupOrderOptions& options, const catalog::TableDef& table)
       : context_(context),
         view_(view),
         options_(options),
@@ -52,7 +54,8 @@ class UnitOrder {
         groups.only_null.push_back(unit);
         continue;
       }
-      Value value = statistics ? RowGroupReorderer::RetrieveStat(*statistics, options_.order_by, options_.column_type)
+      Value value = statistics ? RowGroupReorderer::RetrieveStat(*statistics, options_.order_by,
+                                                                 options_.column_type)
                                : Value();
       if (value.IsNull() || (nulls_first && statistics->CanHaveNull())) {
         groups.unknown.push_back(unit);
@@ -73,7 +76,9 @@ class UnitOrder {
 
  private:
   void Cut(const std::optional<Value>& limit, std::vector<OrderedUnit>* known) const {
-    if (limit) std::erase_if(*known, [&](const OrderedUnit& unit) { return IsWorse(Bound(unit, true), *limit); });
+    if (limit)
+      std::erase_if(*known,
+                    [&](const OrderedUnit& unit) { return IsWorse(Bound(unit, true), *limit); });
   }
   Value Bound(const OrderedUnit& unit, bool best) const {
     const auto which = best == descending_ ? OrderByStatistics::MAX : OrderByStatistics::MIN;
@@ -82,12 +87,13 @@ class UnitOrder {
   bool IsWorse(const Value& a, const Value& b) const { return descending_ ? a < b : a > b; }
   int64_t Limit() const { return static_cast<int64_t>(options_.row_limit.GetIndex()); }
 
-  // A value that `limit` rows reach: units whose worst value reaches it have so many rows together. (Deleted rows only
-  // make the bounds wider.)
+  // A value that `limit` rows reach: units whose worst value reaches it have so many rows together.
+  // (Deleted rows only make the bounds wider.)
   std::optional<Value> LimitByWorst(const std::vector<OrderedUnit>& known) const {
     std::vector<std::pair<Value, size_t>> by_worst;
     for (const OrderedUnit& unit : known) by_worst.emplace_back(Bound(unit, false), unit.unit);
-    std::sort(by_worst.begin(), by_worst.end(), [&](const auto& a, const auto& b) { return IsWorse(b.first, a.first); });
+    std::sort(by_worst.begin(), by_worst.end(),
+              [&](const auto& a, const auto& b) { return IsWorse(b.first, a.first); });
     int64_t missing = Limit();
     for (const auto& [worst, unit] : by_worst) {
       missing -= RowsWithValue(unit);
@@ -98,7 +104,8 @@ class UnitOrder {
 
   // The same from the best values: each is one row's, if that row is there.
   std::optional<Value> LimitByBest(const std::vector<OrderedUnit>& known) const {
-    if (Limit() > kUnitsToSearch || Limit() >= static_cast<int64_t>(known.size())) return std::nullopt;
+    if (Limit() > kUnitsToSearch || Limit() >= static_cast<int64_t>(known.size()))
+      return std::nullopt;
     int64_t missing = Limit();
     int searched = 0;
     for (const OrderedUnit& unit : known) {
@@ -123,7 +130,8 @@ class UnitOrder {
     if (!zone.has_range || !(descending_ ? zone.max_exact : zone.min_exact)) return false;
     if (!view_.units()[ordered.unit].maybe_masked) return true;
     const Value best = ZoneBound(descending_ ? zone.max : zone.min, layout_);
-    return !best.IsNull() && HasVisibleValue(context_, view_, ordered.unit, position_, layout_, best);
+    return !best.IsNull() &&
+           HasVisibleValue(context_, view_, ordered.unit, position_, layout_, best);
   }
 
   duckdb::ClientContext& context_;
@@ -137,7 +145,8 @@ class UnitOrder {
 }  // namespace
 
 std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
-                               const duckdb::RowGroupOrderOptions& options, const catalog::TableDef& table) {
+                               const duckdb::RowGroupOrderOptions& options,
+                               const catalog::TableDef& table) {
   const UnitOrder order(context, view, options, table);
   Groups groups = order.Group();
   const size_t skipped = std::min<size_t>(options.row_group_offset, groups.known.size());
@@ -145,13 +154,17 @@ std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableV
   if (options.row_limit.IsValid()) order.CutToLimit(&groups.known);
 
   std::vector<size_t> units;
-  const auto add = [&](const std::vector<size_t>& more) { units.insert(units.end(), more.begin(), more.end()); };
+  const auto add = [&](const std::vector<size_t>& more) {
+    units.insert(units.end(), more.begin(), more.end());
+  };
   const auto add_known = [&] {
     for (const OrderedUnit& unit : groups.known) units.push_back(unit.unit);
   };
   if (options.null_order == duckdb::OrderByNullType::NULLS_FIRST) {
-    const size_t nulls = std::min<size_t>(options.leading_null_group_offset, groups.only_null.size());
-    groups.only_null.erase(groups.only_null.begin(), groups.only_null.begin() + static_cast<ptrdiff_t>(nulls));
+    const size_t nulls =
+        std::min<size_t>(options.leading_null_group_offset, groups.only_null.size());
+    groups.only_null.erase(groups.only_null.begin(),
+                           groups.only_null.begin() + static_cast<ptrdiff_t>(nulls));
     add(groups.only_null);
     add(groups.unknown);
     add_known();

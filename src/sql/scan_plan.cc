@@ -18,7 +18,8 @@
 namespace pyralog::sql {
 namespace {
 
-// Counting the visible rows of a unit takes a few microseconds; with more units than this only all are counted.
+// Counting the visible rows of a unit takes a few microseconds; with more units than this only all
+// are counted.
 constexpr int64_t kMaxUnitsToCount = 2000;
 
 // A value between the bounds of rows that are there does not change MIN or MAX, whoever owned it.
@@ -39,14 +40,15 @@ class UnitPartition final : public duckdb::PartitionRowGroup {
  public:
   UnitPartition(std::shared_ptr<Partitions> all, size_t unit) : all_(std::move(all)), unit_(unit) {}
 
-  duckdb::unique_ptr<duckdb::BaseStatistics> GetColumnStatistics(const duckdb::StorageIndex& column) override {
+  duckdb::unique_ptr<duckdb::BaseStatistics> GetColumnStatistics(
+      const duckdb::StorageIndex& column) override {
     if (column.HasChildren()) return nullptr;
     const auto position = static_cast<int>(column.GetPrimaryIndex());
     return UnitStatistics(*all_->view, unit_, position, LayoutAt(position));
   }
 
-  // DuckDB asks this of every partition whose bounds it is about to combine. Bounds whose owners are deleted are as
-  // good as exact where those of an earlier partition decide.
+  // DuckDB asks this of every partition whose bounds it is about to combine. Bounds whose owners
+  // are deleted are as good as exact where those of an earlier partition decide.
   bool MinMaxIsExact(const duckdb::BaseStatistics&, const duckdb::StorageIndex& column) override {
     const auto position = static_cast<int>(column.GetPrimaryIndex());
     const auto zone = ValueOrThrow(all_->view->Zone(unit_, position));
@@ -55,7 +57,8 @@ class UnitPartition final : public duckdb::PartitionRowGroup {
     const duckdb::Value min = ZoneBound(zone.min, layout), max = ZoneBound(zone.max, layout);
     if (min.IsNull() || max.IsNull()) return false;
     SeenBounds& seen = all_->seen[position];
-    const bool lower = seen.min.IsNull() || min < seen.min, higher = seen.max.IsNull() || max > seen.max;
+    const bool lower = seen.min.IsNull() || min < seen.min,
+               higher = seen.max.IsNull() || max > seen.max;
     if (lower && !IsThere(position, layout, min)) return false;
     if (higher && !IsThere(position, layout, max)) return false;
     if (lower) seen.min = min;
@@ -64,7 +67,9 @@ class UnitPartition final : public duckdb::PartitionRowGroup {
   }
 
  private:
-  TypeLayout LayoutAt(int position) const { return ValueOrThrow(LayoutOfColumn(all_->table.columns[position])); }
+  TypeLayout LayoutAt(int position) const {
+    return ValueOrThrow(LayoutOfColumn(all_->table.columns[position]));
+  }
   bool IsThere(int position, const TypeLayout& layout, const duckdb::Value& value) const {
     return !all_->view->units()[unit_].maybe_masked ||
            HasVisibleValue(all_->context, *all_->view, unit_, position, layout, value);
@@ -89,24 +94,27 @@ bool ChangesBetweenQueries(const duckdb::Expression& expression) {
     return true;
   }
   bool changes = false;
-  duckdb::ExpressionIterator::EnumerateChildren(
-      expression, [&](const duckdb::Expression& child) { changes = changes || ChangesBetweenQueries(child); });
+  duckdb::ExpressionIterator::EnumerateChildren(expression, [&](const duckdb::Expression& child) {
+    changes = changes || ChangesBetweenQueries(child);
+  });
   return changes;
 }
 
 bool MayBeKept(duckdb::LogicalOperator& plan) {
   if (plan.type == duckdb::LogicalOperatorType::LOGICAL_GET) return false;
   bool kept = true;
-  duckdb::LogicalOperatorVisitor::EnumerateExpressions(plan, [&](duckdb::unique_ptr<duckdb::Expression>* expression) {
-    kept = kept && !ChangesBetweenQueries(**expression);
-  });
-  return kept && std::all_of(plan.children.begin(), plan.children.end(), [](auto& child) { return MayBeKept(*child); });
+  duckdb::LogicalOperatorVisitor::EnumerateExpressions(
+      plan, [&](duckdb::unique_ptr<duckdb::Expression>* expression) {
+        kept = kept && !ChangesBetweenQueries(**expression);
+      });
+  return kept && std::all_of(plan.children.begin(), plan.children.end(),
+                             [](auto& child) { return MayBeKept(*child); });
 }
 
 }  // namespace
 
-duckdb::unique_ptr<duckdb::BaseStatistics> PlanStatistics(duckdb::ClientContext& context,
-                                                          duckdb::TableFunctionGetStatisticsInput& input) {
+duckdb::unique_ptr<duckdb::BaseStatistics> PlanStatistics(
+    duckdb::ClientContext& context, duckdb::TableFunctionGetStatisticsInput& input) {
   const duckdb::ColumnIndex& column = input.column_index;
   if (column.IsVirtualColumn() || column.HasChildren()) return nullptr;
   auto& table = input.bind_data->Cast<ScanBindData>().table;
@@ -132,7 +140,8 @@ duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext
   const auto view = CurrentView(context, bind.table);
   const auto& units = view->units();
   duckdb::vector<duckdb::PartitionStatistics> partitions;
-  const auto masked = std::count_if(units.begin(), units.end(), [](const lsm::Unit& unit) { return unit.maybe_masked; });
+  const auto masked = std::count_if(units.begin(), units.end(),
+                                    [](const lsm::Unit& unit) { return unit.maybe_masked; });
   if (masked > kMaxUnitsToCount) {
     partitions.push_back(ExactCount(view->num_rows()));
     return partitions;
@@ -140,7 +149,8 @@ duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext
   auto all = std::make_shared<Partitions>(Partitions{context, view, DefinitionOf(bind.table), {}});
   lsm::MaskWords mask;
   for (size_t unit = 0; unit < units.size(); ++unit) {
-    partitions.push_back(ExactCount(units[unit].maybe_masked ? view->Mask(unit, &mask) : units[unit].rows));
+    partitions.push_back(
+        ExactCount(units[unit].maybe_masked ? view->Mask(unit, &mask) : units[unit].rows));
     partitions.back().partition_row_group = duckdb::make_shared_ptr<UnitPartition>(all, unit);
   }
   bind.counted_view = view;

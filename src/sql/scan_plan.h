@@ -6,12 +6,14 @@
 
 namespace pyralog::sql {
 
-// Bounds and nulls of a column over all stored rows, so for every row of this transaction's view too.
-duckdb::unique_ptr<duckdb::BaseStatistics> PlanStatistics(duckdb::ClientContext& context,
-                                                          duckdb::TableFunctionGetStatisticsInput& input);
+// Bounds and nulls of a column over all stored rows, so for every row of this transaction's view
+// too.
+duckdb::unique_ptr<duckdb::BaseStatistics> PlanStatistics(
+    duckdb::ClientContext& context, duckdb::TableFunctionGetStatisticsInput& input);
 duckdb::unique_ptr<duckdb::NodeStatistics> PlanCardinality(duckdb::ClientContext& context,
                                                            const duckdb::FunctionData* bind_data);
-// Exact counts, from which COUNT(*) is answered, and bounds, which answer MIN and MAX where their owners are there.
+// Exact counts, from which COUNT(*) is answered, and bounds, which answer MIN and MAX where their
+// owners are there.
 duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext& context,
                                                            duckdb::GetPartitionStatsInput& input);
 

@@ -15,7 +15,8 @@
 namespace pyralog::sql {
 namespace {
 
-// Units ahead of the one being read whose bytes are asked for: enough for a few threads to find theirs read.
+// Units ahead of the one being read whose bytes are asked for: enough for a few threads to find
+// theirs read.
 constexpr size_t kUnitsAhead = 4;
 // A chunk with this many rows is handed on, rather than a full vector behind it copied.
 constexpr duckdb::idx_t kWorthAChunk = 256;
@@ -24,8 +25,8 @@ TypeLayout RowIdLayout() { return LayoutOf(duckdb::LogicalType::ROW_TYPE).ValueO
 
 }  // namespace
 
-duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& view, size_t unit, int position,
-                                                          const TypeLayout& layout) {
+duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& view, size_t unit,
+                                                          int position, const TypeLayout& layout) {
   return StatisticsOf(ValueOrThrow(view.Zone(unit, position)), view.units()[unit].rows, layout);
 }
 
@@ -42,13 +43,13 @@ duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& 
   return nullptr;
 }
 
-bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view, size_t unit, int position,
-                     const TypeLayout& layout, const duckdb::Value& value) {
+bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view, size_t unit,
+                     int position, const TypeLayout& layout, const duckdb::Value& value) {
   const int64_t unit_rows = view.units()[unit].rows;
   lsm::MaskWords mask;
   view.Mask(unit, &mask);
-  const auto filter =
-      CompileFilter(context, duckdb::ConstantFilter(duckdb::ExpressionType::COMPARE_EQUAL, value), layout);
+  const auto filter = CompileFilter(
+      context, duckdb::ConstantFilter(duckdb::ExpressionType::COMPARE_EQUAL, value), layout);
   const auto array = ValueOrThrow(view.Column(unit, position));
   for (int64_t row = 0; row < unit_rows; row += kVectorRows) {
     const int64_t rows = std::min(kVectorRows, unit_rows - row);
@@ -73,10 +74,12 @@ ScanGlobalState::ScanGlobalState(duckdb::ClientContext& context, const ScanBindD
   }
   Prune();
   pruned_before_start = view->units().size() - units.size();
-  for (size_t i = 0; i < std::min(kUnitsAhead, units.size()); ++i) view->WillNeed(units[i], stored_positions);
+  for (size_t i = 0; i < std::min(kUnitsAhead, units.size()); ++i)
+    view->WillNeed(units[i], stored_positions);
 }
 
-void ScanGlobalState::AddColumns(const catalog::TableDef& table, const duckdb::TableFunctionInitInput& input) {
+void ScanGlobalState::AddColumns(const catalog::TableDef& table,
+                                 const duckdb::TableFunctionInitInput& input) {
   for (const duckdb::column_t id : input.column_ids) {
     ScanColumn column;
     if (id == duckdb::COLUMN_IDENTIFIER_ROW_ID) {
@@ -114,7 +117,8 @@ void ScanGlobalState::Prune() {
 std::optional<size_t> ScanGlobalState::NextUnit() {
   const size_t place = next.fetch_add(1, std::memory_order_relaxed);
   if (place >= units.size()) return std::nullopt;
-  if (place + kUnitsAhead < units.size()) view->WillNeed(units[place + kUnitsAhead], stored_positions);
+  if (place + kUnitsAhead < units.size())
+    view->WillNeed(units[place + kUnitsAhead], stored_positions);
   return place;
 }
 
@@ -126,7 +130,8 @@ bool ScanGlobalState::IsExcludedNow(size_t unit) const {
   });
 }
 
-ScanLocalState::ScanLocalState(duckdb::ClientContext& context, ScanGlobalState& global) : global_(global) {
+ScanLocalState::ScanLocalState(duckdb::ClientContext& context, ScanGlobalState& global)
+    : global_(global) {
   for (const ScanColumn& column : global.columns) {
     Column own;
     own.column = &column;
@@ -191,11 +196,13 @@ bool ScanLocalState::StartUnit(duckdb::ClientContext& context) {
 void ScanLocalState::StartFilters(duckdb::ClientContext& context) {
   for (const size_t i : filters_) {
     Column& column = columns_[i];
-    if (column.dynamic) column.filter = CompileFilter(context, *column.column->filter, column.column->layout);
+    if (column.dynamic)
+      column.filter = CompileFilter(context, *column.column->filter, column.column->layout);
     column.filter_needed = column.filter != nullptr;
     if (!column.filter_needed) continue;
     const auto statistics = UnitStatistics(*global_.view, unit_, *column.column);
-    column.filter_needed = !statistics || CheckZone(*column.column->filter, *statistics) != ZoneVerdict::kAll;
+    column.filter_needed =
+        !statistics || CheckZone(*column.column->filter, *statistics) != ZoneVerdict::kAll;
   }
   std::stable_sort(filters_.begin(), filters_.end(), [&](size_t a, size_t b) {
     const auto cost = [&](size_t i) { return columns_[i].filter ? columns_[i].filter->cost() : 0; };
@@ -226,7 +233,9 @@ bool ScanLocalState::NextVector() {
 
 void ScanLocalState::ApplyFilters(std::span<uint64_t> mask) {
   for (Column& column : columns_) column.in_cache = false;
-  const auto is_empty = [&] { return std::all_of(mask.begin(), mask.end(), [](uint64_t word) { return word == 0; }); };
+  const auto is_empty = [&] {
+    return std::all_of(mask.begin(), mask.end(), [](uint64_t word) { return word == 0; });
+  };
   for (const size_t i : filters_) {
     Column& column = columns_[i];
     if (!column.filter_needed) continue;
@@ -330,13 +339,15 @@ void ScanLocalState::EmitMasked(std::span<const uint64_t> mask, int64_t first_ro
 }
 
 const std::shared_ptr<arrow::Array>& ScanLocalState::ArrayOf(Column& column) {
-  if (!column.array) column.array = ValueOrThrow(global_.view->Column(unit_, column.column->position));
+  if (!column.array)
+    column.array = ValueOrThrow(global_.view->Column(unit_, column.column->position));
   return column.array;
 }
 
 const std::shared_ptr<arrow::Array>& ScanLocalState::RowIds() {
   if (!row_ids_) {
-    std::shared_ptr<arrow::Buffer> buffer = ValueOrThrow(arrow::AllocateBuffer(kVectorRows * sizeof(int64_t)));
+    std::shared_ptr<arrow::Buffer> buffer =
+        ValueOrThrow(arrow::AllocateBuffer(kVectorRows * sizeof(int64_t)));
     row_id_values_ = buffer->mutable_data_as<int64_t>();
     row_ids_ = std::make_shared<arrow::Int64Array>(kVectorRows, std::move(buffer));
   }

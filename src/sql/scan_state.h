@@ -1,4 +1,5 @@
-// What a scan of a hot table keeps: its bind data, the state of one execution, and that of each thread. Inside scan*.cc.
+// What a scan of a hot table keeps: its bind data, the state of one execution, and that of each
+// thread. Inside scan*.cc.
 #pragma once
 
 #include <array>
@@ -34,15 +35,16 @@ class ScanBindData final : public duckdb::TableFunctionData {
   duckdb::TableCatalogEntry& table;
   // How ORDER BY ... LIMIT wants the units, if it does.
   std::unique_ptr<duckdb::RowGroupOrderOptions> order;
-  // The view whose units DuckDB counted if it pruned by OFFSET: the same ones must be left out then. (Weak: a prepared
-  // statement keeps its bind data, and must not keep old files.)
+  // The view whose units DuckDB counted if it pruned by OFFSET: the same ones must be left out
+  // then. (Weak: a prepared statement keeps its bind data, and must not keep old files.)
   std::weak_ptr<const lsm::TableView> counted_view;
   // For EXPLAIN, as of planning.
   int64_t planned_rows = -1;
   int64_t planned_units = -1;
 };
 
-// A column that a scan reads: one of the table's, the row id, or nothing (COUNT(*) needs rows without columns).
+// A column that a scan reads: one of the table's, the row id, or nothing (COUNT(*) needs rows
+// without columns).
 struct ScanColumn {
   enum class Kind { kStored, kRowId, kEmpty };
   Kind kind = Kind::kStored;
@@ -52,22 +54,25 @@ struct ScanColumn {
 };
 
 // Statistics of a column in a unit; nullptr when nothing is known.
-duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& view, size_t unit, int position,
-                                                          const TypeLayout& layout);
+duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& view, size_t unit,
+                                                          int position, const TypeLayout& layout);
 duckdb::unique_ptr<duckdb::BaseStatistics> UnitStatistics(const lsm::TableView& view, size_t unit,
                                                           const ScanColumn& column);
 
 // Whether a visible row of the unit has this value. Reads the column.
-bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view, size_t unit, int position,
-                     const TypeLayout& layout, const duckdb::Value& value);
+bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view, size_t unit,
+                     int position, const TypeLayout& layout, const duckdb::Value& value);
 
-// All units of the view in the order to scan them; fewer when a LIMIT certainly does not need the others.
+// All units of the view in the order to scan them; fewer when a LIMIT certainly does not need the
+// others.
 std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
-                               const duckdb::RowGroupOrderOptions& options, const catalog::TableDef& table);
+                               const duckdb::RowGroupOrderOptions& options,
+                               const catalog::TableDef& table);
 
 class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
  public:
-  ScanGlobalState(duckdb::ClientContext& context, const ScanBindData& bind, const duckdb::TableFunctionInitInput& input);
+  ScanGlobalState(duckdb::ClientContext& context, const ScanBindData& bind,
+                  const duckdb::TableFunctionInitInput& input);
 
   duckdb::idx_t MaxThreads() const override { return std::max<size_t>(1, units.size()); }
   // Gives the next unit's place in `units`, or nothing.
@@ -76,10 +81,10 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   bool IsExcludedNow(size_t unit) const;
 
   lsm::TableViewPtr view;
-  std::vector<ScanColumn> columns;      // as DuckDB numbers them, filters included
-  std::vector<size_t> output;           // for each output vector its place in `columns`
-  std::vector<int> stored_positions;    // of the columns that are read
-  std::vector<size_t> units;            // to scan, in order
+  std::vector<ScanColumn> columns;    // as DuckDB numbers them, filters included
+  std::vector<size_t> output;         // for each output vector its place in `columns`
+  std::vector<int> stored_positions;  // of the columns that are read
+  std::vector<size_t> units;          // to scan, in order
   size_t pruned_before_start = 0;
   std::atomic<size_t> next{0};
   std::atomic<size_t> done{0};
@@ -91,8 +96,8 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   void Prune();
 };
 
-// One thread's walk through its units. A unit is filtered and emitted one vector of stored rows after the other; what
-// passes of several is put together until a chunk is full or the unit ends.
+// One thread's walk through its units. A unit is filtered and emitted one vector of stored rows
+// after the other; what passes of several is put together until a chunk is full or the unit ends.
 class ScanLocalState final : public duckdb::LocalTableFunctionState {
  public:
   ScanLocalState(duckdb::ClientContext& context, ScanGlobalState& global);
@@ -107,12 +112,12 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
  private:
   struct Column {
     const ScanColumn* column = nullptr;
-    std::unique_ptr<VectorFiller> filler;      // stored columns of the output
-    std::unique_ptr<RowFilter> filter;         // nullptr: every row may pass
-    bool dynamic = false;                      // to be compiled again for each unit
-    bool filter_needed = false;                // in this unit
-    bool in_cache = false;                     // the filter has just read the vector's values
-    std::shared_ptr<arrow::Array> array;       // of this unit, once needed
+    std::unique_ptr<VectorFiller> filler;  // stored columns of the output
+    std::unique_ptr<RowFilter> filter;     // nullptr: every row may pass
+    bool dynamic = false;                  // to be compiled again for each unit
+    bool filter_needed = false;            // in this unit
+    bool in_cache = false;                 // the filter has just read the vector's values
+    std::shared_ptr<arrow::Array> array;   // of this unit, once needed
   };
 
   bool StartUnit(duckdb::ClientContext& context);
@@ -122,27 +127,29 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
   void ApplyFilters(std::span<uint64_t> mask);
   int64_t EmitUnit(duckdb::DataChunk& out);
   void EmitWhole(duckdb::DataChunk& out);
-  void EmitMasked(std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at, duckdb::DataChunk& out);
+  void EmitMasked(std::span<const uint64_t> mask, int64_t first_row, duckdb::idx_t at,
+                  duckdb::DataChunk& out);
   const std::shared_ptr<arrow::Array>& ArrayOf(Column& column);
   const std::shared_ptr<arrow::Array>& RowIds();
 
   ScanGlobalState& global_;
-  std::vector<Column> columns_;           // parallel to global_.columns
-  std::vector<size_t> filters_;           // columns with a filter, cheapest first
-  std::shared_ptr<arrow::Array> row_ids_; // of the vector, for filters on them
+  std::vector<Column> columns_;            // parallel to global_.columns
+  std::vector<size_t> filters_;            // columns with a filter, cheapest first
+  std::shared_ptr<arrow::Array> row_ids_;  // of the vector, for filters on them
   int64_t* row_id_values_ = nullptr;
 
   // The unit.
   bool in_unit_ = false;
-  size_t place_ = 0;                      // in global_.units
+  size_t place_ = 0;  // in global_.units
   size_t unit_ = 0;
   int64_t first_row_id_ = 0;
   int64_t unit_rows_ = 0;
   bool masked_ = false;
-  lsm::MaskWords visible_;                // when masked_
-  int64_t next_row_ = 0;                  // of the unit, behind the vector
+  lsm::MaskWords visible_;  // when masked_
+  int64_t next_row_ = 0;    // of the unit, behind the vector
 
-  // The vector: rows [vector_begin_, vector_begin_ + vector_rows_) of the unit, words from next_word_ on not emitted.
+  // The vector: rows [vector_begin_, vector_begin_ + vector_rows_) of the unit, words from
+  // next_word_ on not emitted.
   int64_t vector_begin_ = 0;
   int64_t vector_rows_ = 0;
   int64_t vector_passed_ = 0;

@@ -64,16 +64,24 @@ class ScanTest : public testing::Test {
 
   // Rows of several units: some in segments, some in memory, some deleted, some updated.
   void MakeTable(int64_t rows, bool deletes) {
-    Both("CREATE TABLE t (i INTEGER, b BIGINT, u UTINYINT, d DOUBLE, m DECIMAL(15,2), s VARCHAR, dt DATE, ts TIMESTAMP, "
-         "h HUGEINT, o BOOLEAN, l INTEGER[], st STRUCT(x INTEGER, y VARCHAR), uu UUID, iv INTERVAL)");
+    Both(
+        "CREATE TABLE t (i INTEGER, b BIGINT, u UTINYINT, d DOUBLE, m DECIMAL(15,2), s VARCHAR, dt "
+        "DATE, ts TIMESTAMP, "
+        "h HUGEINT, o BOOLEAN, l INTEGER[], st STRUCT(x INTEGER, y VARCHAR), uu UUID, iv "
+        "INTERVAL)");
     const std::string values =
-        "SELECT i, CASE WHEN i % 11 = 0 THEN NULL ELSE hash(i)::UBIGINT::HUGEINT - 9223372036854775808 END, i % 251, "
-        "CASE i % 13 WHEN 0 THEN NULL WHEN 1 THEN 'nan'::DOUBLE WHEN 2 THEN -0.0::DOUBLE ELSE sin(i) END, "
+        "SELECT i, CASE WHEN i % 11 = 0 THEN NULL ELSE hash(i)::UBIGINT::HUGEINT - "
+        "9223372036854775808 END, i % 251, "
+        "CASE i % 13 WHEN 0 THEN NULL WHEN 1 THEN 'nan'::DOUBLE WHEN 2 THEN -0.0::DOUBLE ELSE "
+        "sin(i) END, "
         "(i % 100000) / 100, CASE WHEN i % 7 = 0 THEN NULL WHEN i % 7 < 4 THEN 'v' || (i % 1000) "
-        "ELSE 'a longer string value ' || (i % 1000) END, DATE '2020-01-01' + (i // 1000)::INTEGER, "
+        "ELSE 'a longer string value ' || (i % 1000) END, DATE '2020-01-01' + (i // "
+        "1000)::INTEGER, "
         "TIMESTAMP '2020-01-01' + to_seconds(i), i::HUGEINT * 1000000007, i % 3 = 0, "
-        "CASE WHEN i % 5 > 0 THEN [i, NULL, i + 1] END, CASE WHEN i % 6 > 0 THEN {'x': i, 'y': 's' || i} END, "
-        "CASE WHEN i % 9 > 0 THEN ('00000000-0000-0000-0000-' || printf('%012d', i))::UUID END, to_days((i % 40)::INTEGER) "
+        "CASE WHEN i % 5 > 0 THEN [i, NULL, i + 1] END, CASE WHEN i % 6 > 0 THEN {'x': i, 'y': 's' "
+        "|| i} END, "
+        "CASE WHEN i % 9 > 0 THEN ('00000000-0000-0000-0000-' || printf('%012d', i))::UUID END, "
+        "to_days((i % 40)::INTEGER) "
         "FROM range(";
     const auto insert = [&](int64_t from, int64_t to) {
       Both("INSERT INTO t " + values + std::to_string(from) + ", " + std::to_string(to) + ") r(i)");
@@ -177,14 +185,17 @@ TEST_F(ScanTest, OrderOfRowsIsKept) {
     EXPECT_EQ(Run(*ours_, query), Run(*ours_, query + " ORDER BY rowid"));
   }
   Ours("CREATE TABLE copied AS SELECT row_number() OVER () n, rowid r FROM t");
-  EXPECT_EQ(Run(*ours_, "SELECT count(*) FROM copied a JOIN copied b ON b.n = a.n + 1 WHERE a.r > b.r"), Rows{"0|"});
+  EXPECT_EQ(
+      Run(*ours_, "SELECT count(*) FROM copied a JOIN copied b ON b.n = a.n + 1 WHERE a.r > b.r"),
+      Rows{"0|"});
 }
 
 TEST_F(ScanTest, TopRowsOffsetsAndLateColumns) {
   for (bool deletes : {false, true}) {
     MakeTable(300000, deletes);
-    for (const char* order : {"i DESC", "i", "d DESC, i", "d DESC NULLS LAST, i", "b DESC NULLS FIRST, i", "s, i",
-                              "s DESC, i DESC", "dt DESC, i", "ts DESC", "h DESC"}) {
+    for (const char* order :
+         {"i DESC", "i", "d DESC, i", "d DESC NULLS LAST, i", "b DESC NULLS FIRST, i", "s, i",
+          "s DESC, i DESC", "dt DESC, i", "ts DESC", "h DESC"}) {
       for (const char* limit : {"10", "40 OFFSET 7", "5 OFFSET 130000"}) {
         Check(std::string("SELECT * FROM t ORDER BY ") + order + " LIMIT " + limit);
         Check(std::string("SELECT i FROM t WHERE u = 5 ORDER BY ") + order + " LIMIT " + limit);
@@ -233,7 +244,9 @@ TEST_F(ScanTest, OwnWritesAndRowIds) {
     const std::string id = row.substr(0, row.find('|'));
     EXPECT_EQ(Run(*ours_, "SELECT rowid, i FROM t WHERE rowid = " + id), Rows{row});
   }
-  EXPECT_EQ(Run(*ours_, "SELECT count(*) FROM (SELECT rowid r, lag(rowid) OVER () b FROM t) WHERE b > r"), Rows{"0|"});
+  EXPECT_EQ(
+      Run(*ours_, "SELECT count(*) FROM (SELECT rowid r, lag(rowid) OVER () b FROM t) WHERE b > r"),
+      Rows{"0|"});
 }
 
 TEST_F(ScanTest, EmptyTablesAndPlansMadeBeforeAnInsert) {
@@ -259,7 +272,8 @@ TEST_F(ScanTest, EmptyTablesAndPlansMadeBeforeAnInsert) {
 
 TEST_F(ScanTest, ExplainNamesUnits) {
   MakeTable(300000, false);
-  EXPECT_NE(Explain("EXPLAIN SELECT sum(i) FROM t WHERE i < 10").find("HOT_SCAN"), std::string::npos);
+  EXPECT_NE(Explain("EXPLAIN SELECT sum(i) FROM t WHERE i < 10").find("HOT_SCAN"),
+            std::string::npos);
   const std::string plan = Explain("EXPLAIN ANALYZE SELECT sum(i) FROM t WHERE i < 10");
   EXPECT_NE(plan.find("Units Read"), std::string::npos) << plan;
   EXPECT_NE(plan.find("1 of 4"), std::string::npos) << plan;
@@ -271,9 +285,11 @@ TEST_F(ScanTest, ResultsAsArrow) {
   auto plain = database_->instance().ValueOrDie()->Connect().ValueOrDie();
   UseArrowResults(*ours_->context);
   for (bool stream : {false, true}) {
-    for (const char* sql : {"SELECT i, s, d FROM t WHERE u < 240", "SELECT * FROM t WHERE i % 1000 = 1 ORDER BY i DESC",
-                            "SELECT o, sum(i), avg(d), max(h), list(u ORDER BY i)[:3] FROM t GROUP BY o ORDER BY o",
-                            "SELECT * FROM t WHERE false"}) {
+    for (const char* sql :
+         {"SELECT i, s, d FROM t WHERE u < 240",
+          "SELECT * FROM t WHERE i % 1000 = 1 ORDER BY i DESC",
+          "SELECT o, sum(i), avg(d), max(h), list(u ORDER BY i)[:3] FROM t GROUP BY o ORDER BY o",
+          "SELECT * FROM t WHERE false"}) {
       auto expected = plain->Query(sql);
       auto pending = ours_->PendingQuery(sql, stream);
       ASSERT_FALSE(pending->HasError()) << pending->GetError();
@@ -292,7 +308,8 @@ TEST_F(ScanTest, ResultsAsArrow) {
       }
     }
   }
-  auto failed = ReadArrow(ours_->PendingQuery("SELECT 170141183460469231731687303715884105727", false)->Execute());
+  auto failed = ReadArrow(
+      ours_->PendingQuery("SELECT 170141183460469231731687303715884105727", false)->Execute());
   EXPECT_FALSE(failed.ok());
 }
 
@@ -301,14 +318,16 @@ TEST_F(ScanTest, OddResultTypesAsArrow) {
   UseArrowResults(*ours_->context);
   auto pending = ours_->PendingQuery(
       "SELECT NULL n, union_value(a := 1) u, [union_value(a := 2)] l, row(1, 'x') r, 1::BIGNUM b, "
-      "'00000000-0000-0000-0000-000000000001'::UUID uu, 5::HUGEINT h", false);
+      "'00000000-0000-0000-0000-000000000001'::UUID uu, 5::HUGEINT h",
+      false);
   ASSERT_FALSE(pending->HasError()) << pending->GetError();
   auto batch = ReadArrow(pending->Execute()).ValueOrDie()->Next().ValueOrDie();
   ASSERT_TRUE(batch->ValidateFull().ok());
   EXPECT_EQ(batch->column(1)->GetScalar(0).ValueOrDie()->ToString(), "1");
   EXPECT_EQ(batch->column(2)->type()->ToString(), "list<item: string_view>");
   EXPECT_EQ(batch->column(6)->type()->ToString(), "decimal128(38, 0)");
-  EXPECT_EQ(batch->schema()->field(5)->metadata()->Get("ARROW:extension:name").ValueOrDie(), "arrow.uuid");
+  EXPECT_EQ(batch->schema()->field(5)->metadata()->Get("ARROW:extension:name").ValueOrDie(),
+            "arrow.uuid");
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, ScanKernelsTest,

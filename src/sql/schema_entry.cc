@@ -31,8 +31,8 @@ duckdb::CatalogType TypeOf(catalog::EntryKind kind) {
 
 std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
-// Makes room for a new entry: true when there is none of the name (any more), false when the statement is to do
-// nothing because there is one.
+// Makes room for a new entry: true when there is none of the name (any more), false when the
+// statement is to do nothing because there is one.
 bool MakeRoom(SqlTransaction& transaction, const std::string& schema, const std::string& name,
               duckdb::CatalogType type, duckdb::OnCreateConflict on_conflict) {
   const catalog::EntryPtr existing = ValueOrThrow(transaction.state().Find(schema, name));
@@ -151,8 +151,7 @@ void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& in
   if (TypeOf(existing->kind) != info.type) {
     ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
                           Quoted(info.name) + " is a " +
-                              std::string(catalog::EntryKindName(existing->kind)) +
-                              "; use DROP " +
+                              std::string(catalog::EntryKindName(existing->kind)) + "; use DROP " +
                               (existing->kind == catalog::EntryKind::kView ? "VIEW" : "TABLE")));
   }
   ThrowIfError(own.state().Drop(name, info.name, existing->kind));
@@ -209,8 +208,8 @@ SchemaEntry::Created SchemaEntry::CreateCollation(duckdb::CatalogTransaction tra
   ThrowNotSupported("CREATE COLLATION");
 }
 
-SchemaEntry::Created SchemaEntry::CreateCoordinateSystem(
-    duckdb::CatalogTransaction transaction, duckdb::CreateCoordinateSystemInfo& info) {
+SchemaEntry::Created SchemaEntry::CreateCoordinateSystem(duckdb::CatalogTransaction transaction,
+                                                         duckdb::CreateCoordinateSystemInfo& info) {
   ThrowNotSupported("CREATE COORDINATE SYSTEM");
 }
 

@@ -28,8 +28,8 @@ bool ChangesRows(duckdb::StatementType type) {
   }
 }
 
-// What the reader of a streamed result holds while it reads. A result that is left before its end is cancelled, so that its
-// snapshot does not stay.
+// What the reader of a streamed result holds while it reads. A result that is left before its end
+// is cancelled, so that its snapshot does not stay.
 class OpenResult {
  public:
   OpenResult(std::shared_ptr<duckdb::Connection> connection, std::shared_ptr<void> owner)
@@ -125,9 +125,8 @@ arrow::Result<SessionConnection::Result> SessionConnection::Run(
   });
 }
 
-arrow::Result<SessionConnection::Result> SessionConnection::Run(duckdb::PreparedStatement& statement,
-                                                                ParameterMap& parameters,
-                                                                bool is_commit, bool stream) {
+arrow::Result<SessionConnection::Result> SessionConnection::Run(
+    duckdb::PreparedStatement& statement, ParameterMap& parameters, bool is_commit, bool stream) {
   return Guard([&]() -> arrow::Result<Result> {
     state_->StartStatement();
     return Finish(statement.PendingQuery(parameters, stream), is_commit);
@@ -208,18 +207,18 @@ arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql
   ARROW_RETURN_NOT_OK(connection_->Prepare());
   ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql));
   if (!params.empty() && statements.size() != 1) {
-    return MakeError(ErrorCode::kInvalidArgument,
-                     "parameters are for one statement only, not for " +
-                         std::to_string(statements.size()));
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "parameters are for one statement only, not for " + std::to_string(statements.size()));
   }
   SessionConnection::Result result;
   for (size_t i = 0; i < statements.size(); ++i) {
     const bool is_last = i + 1 == statements.size();
     ParameterNames names = statements[i]->named_param_map;
     ARROW_ASSIGN_OR_RAISE(ParameterMap values, NameParameters(names, params));
-    ARROW_ASSIGN_OR_RAISE(result, connection_->Run(std::move(statements[i]),
-                                                   values.empty() ? nullptr : &values,
-                                                   stream && is_last));
+    ARROW_ASSIGN_OR_RAISE(
+        result, connection_->Run(std::move(statements[i]), values.empty() ? nullptr : &values,
+                                 stream && is_last));
   }
   return result;
 }

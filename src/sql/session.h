@@ -1,5 +1,5 @@
-// One connection to the instance, and what is around each statement that it runs: errors, commits that fail, results that
-// are still being read.
+// One connection to the instance, and what is around each statement that it runs: errors, commits
+// that fail, results that are still being read.
 #pragma once
 
 #include <memory>
@@ -19,14 +19,16 @@ namespace pyralog::sql {
 using ParameterMap = duckdb::case_insensitive_map_t<duckdb::BoundParameterData>;
 using ParameterNames = duckdb::case_insensitive_map_t<duckdb::idx_t>;
 
-// One statement at a time; Interrupt from any thread. Shared by a session, its prepared statements and its open result.
+// One statement at a time; Interrupt from any thread. Shared by a session, its prepared statements
+// and its open result.
 class SessionConnection : public std::enable_shared_from_this<SessionConnection> {
  public:
   static arrow::Result<std::shared_ptr<SessionConnection>> Open(
       std::shared_ptr<SharedDatabase> database);
 
-  // To be called before a statement: fails while a streamed result is being read, and connects anew when the instance has
-  // ended. Temporary tables and an open transaction are lost with it, which is said once.
+  // To be called before a statement: fails while a streamed result is being read, and connects anew
+  // when the instance has ended. Temporary tables and an open transaction are lost with it, which
+  // is said once.
   arrow::Status Prepare();
 
   duckdb::Connection& connection() { return *connection_; }
@@ -69,7 +71,8 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
 // Whether the statement is COMMIT.
 bool IsCommit(const duckdb::SQLStatement& statement);
 
-// The parameters by the names that the statement gives them. kInvalidArgument when their number differs.
+// The parameters by the names that the statement gives them. kInvalidArgument when their number
+// differs.
 arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Params& params);
 
 class SqlSession final : public Session {

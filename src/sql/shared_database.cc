@@ -47,8 +47,8 @@ std::string MemoryTempFolder(const void* database) {
 SharedDatabase::SharedDatabase(std::string path, const DatabaseOptions& options)
     : path_(std::move(path)), options_(options) {}
 
-arrow::Result<std::unique_ptr<SharedDatabase>> SharedDatabase::Open(const std::string& path,
-                                                                    const DatabaseOptions& options) {
+arrow::Result<std::unique_ptr<SharedDatabase>> SharedDatabase::Open(
+    const std::string& path, const DatabaseOptions& options) {
   std::unique_ptr<SharedDatabase> database(new SharedDatabase(path, options));
   const bool in_memory = path.empty();
   if (in_memory) database->memory_ = io::NewMemEnv();

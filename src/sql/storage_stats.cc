@@ -26,16 +26,15 @@ struct Column {
 };
 
 std::vector<Column> Columns() {
-  return {{"path", LogicalType::VARCHAR},         // hot: within the database's folder; external: as registered
-          {"kind", LogicalType::VARCHAR},         // segment, index, deletions, wal, manifest; external: file
-          {"storage_type", LogicalType::VARCHAR},  // native_lsm, external
-          {"schema_name", LogicalType::VARCHAR},  // NULL for files that serve all tables
-          {"table_name", LogicalType::VARCHAR},
-          {"level", LogicalType::INTEGER},
-          {"format", LogicalType::VARCHAR},
-          {"size_bytes", LogicalType::BIGINT},
-          {"rows", LogicalType::BIGINT},          // stored rows, deleted ones too; segments only
-          {"deleted_rows", LogicalType::BIGINT}};
+  return {
+      {"path", LogicalType::VARCHAR},  // hot: within the database's folder; external: as registered
+      {"kind", LogicalType::VARCHAR},  // segment, index, deletions, wal, manifest; external: file
+      {"storage_type", LogicalType::VARCHAR},  // native_lsm, external
+      {"schema_name", LogicalType::VARCHAR},   // NULL for files that serve all tables
+      {"table_name", LogicalType::VARCHAR},   {"level", LogicalType::INTEGER},
+      {"format", LogicalType::VARCHAR},       {"size_bytes", LogicalType::BIGINT},
+      {"rows", LogicalType::BIGINT},  // stored rows, deleted ones too; segments only
+      {"deleted_rows", LogicalType::BIGINT}};
 }
 
 Value BigInt(uint64_t value) { return Value::BIGINT(static_cast<int64_t>(value)); }
@@ -57,11 +56,10 @@ Row HotRow(const lsm::FileInfo& file, const catalog::TableDef* table) {
 
 Row ExternalRow(const catalog::ExternalTableDef& table,
                 const catalog::ExternalTableDef::FileIdentity& file) {
-  return {Value(file.path),       Value("file"),
-          Value("external"),      Value(table.schema),
-          Value(table.name),      Value(LogicalType::INTEGER),
-          Value(table.format),    BigInt(file.size),
-          Value(LogicalType::BIGINT), Value(LogicalType::BIGINT)};
+  return {Value(file.path),          Value("file"),     Value("external"),
+          Value(table.schema),       Value(table.name), Value(LogicalType::INTEGER),
+          Value(table.format),       BigInt(file.size), Value(LogicalType::BIGINT),
+          Value(LogicalType::BIGINT)};
 }
 
 // All rows, of the catalog as the transaction sees it and the files as they are now.
@@ -107,8 +105,8 @@ duckdb::unique_ptr<duckdb::FunctionData> Bind(duckdb::ClientContext& context,
   return duckdb::make_uniq<duckdb::TableFunctionData>();
 }
 
-duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(
-    duckdb::ClientContext& context, duckdb::TableFunctionInitInput& input) {
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(duckdb::ClientContext& context,
+                                                          duckdb::TableFunctionInitInput& input) {
   return duckdb::make_uniq<ScanState>(CollectRows(context));
 }
 

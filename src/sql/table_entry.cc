@@ -65,7 +65,8 @@ arrow::Status SetKey(const duckdb::UniqueConstraint& constraint, const duckdb::C
     catalog::ColumnDef& column = definition->columns[index.index];
     const arrow::Status status = lsm::CheckKeyType(*column.type);
     if (!status.ok()) {
-      return NotSupported("PRIMARY KEY on column \"" + column.name + "\" of type " + column.sql_type);
+      return NotSupported("PRIMARY KEY on column \"" + column.name + "\" of type " +
+                          column.sql_type);
     }
     column.nullable = false;
     definition->key.push_back(static_cast<int>(index.index));
@@ -77,7 +78,8 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
                             catalog::TableDef* definition) {
   switch (constraint.type) {
     case duckdb::ConstraintType::NOT_NULL:
-      definition->columns[constraint.Cast<duckdb::NotNullConstraint>().index.index].nullable = false;
+      definition->columns[constraint.Cast<duckdb::NotNullConstraint>().index.index].nullable =
+          false;
       return arrow::Status::OK();
     case duckdb::ConstraintType::UNIQUE:
       return SetKey(constraint.Cast<duckdb::UniqueConstraint>(), columns, definition);

@@ -1,4 +1,5 @@
-// A hot table as DuckDB sees it. Its columns and constraints are rebuilt from the SQL texts in the definition.
+// A hot table as DuckDB sees it. Its columns and constraints are rebuilt from the SQL texts in the
+// definition.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,9 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   TableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& schema,
              duckdb::CreateTableInfo& info, std::shared_ptr<const catalog::TableDef> definition);
 
-  static TableEntry& Of(duckdb::TableCatalogEntry& table) { return static_cast<TableEntry&>(table); }
+  static TableEntry& Of(duckdb::TableCatalogEntry& table) {
+    return static_cast<TableEntry&>(table);
+  }
 
   const catalog::TableDef& definition() const { return *definition_; }
   // Whether the column is part of the primary key.
@@ -26,8 +29,8 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext& context,
                                                            duckdb::column_t column) override;
   using duckdb::TableCatalogEntry::GetScanFunction;
-  duckdb::TableFunction GetScanFunction(duckdb::ClientContext& context,
-                                        duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
+  duckdb::TableFunction GetScanFunction(
+      duckdb::ClientContext& context, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
   duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext& context) override;
   // Adds nothing: our UPDATE fetches by row id whatever columns it needs beyond the changed ones.
   void BindUpdateConstraints(duckdb::Binder& binder, duckdb::LogicalGet& get,
@@ -38,7 +41,8 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   const std::shared_ptr<const catalog::TableDef> definition_;
 };
 
-// The columns and constraints of a definition, with defaults and checks parsed. kDamaged when a text does not parse.
+// The columns and constraints of a definition, with defaults and checks parsed. kDamaged when a
+// text does not parse.
 arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
     const catalog::TableDef& definition);
 

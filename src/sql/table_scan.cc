@@ -27,8 +27,8 @@ bool SameName(std::string_view a, std::string_view b) {
 
 // Which stored columns a scan reads, and what it does with them.
 struct Plan {
-  std::vector<int> stored;                // positions in the table: those to emit, then those only to filter by
-  int emitted = 0;                        // how many of `stored` are emitted
+  std::vector<int> stored;  // positions in the table: those to emit, then those only to filter by
+  int emitted = 0;          // how many of `stored` are emitted
   std::shared_ptr<arrow::Schema> schema;  // of `stored`
   std::optional<cp::Expression> filter;   // bound to `schema`
   int64_t limit = INT64_MAX;
@@ -57,20 +57,22 @@ arrow::Status PlanFilter(const cp::Expression& filter, const arrow::Schema& tabl
   for (const arrow::FieldRef& ref : cp::FieldsInExpression(renamed)) {
     ARROW_ASSIGN_OR_RAISE(const arrow::FieldPath path, ref.FindOne(table));
     const int column = path.indices()[0];
-    if (std::ranges::find(plan->stored, column) == plan->stored.end()) plan->stored.push_back(column);
+    if (std::ranges::find(plan->stored, column) == plan->stored.end())
+      plan->stored.push_back(column);
   }
   arrow::FieldVector fields;
   for (const int column : plan->stored) fields.push_back(table.field(column));
   plan->schema = arrow::schema(std::move(fields));
   ARROW_ASSIGN_OR_RAISE(plan->filter, renamed.Bind(*plan->schema));
   if (plan->filter->type()->id() != arrow::Type::BOOL) {
-    return MakeError(ErrorCode::kInvalidArgument, "the filter " + filter.ToString() + " is of type " +
-                                                      plan->filter->type()->ToString() +
-                                                      ", not boolean");
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "the filter " + filter.ToString() + " is of type " +
+                         plan->filter->type()->ToString() + ", not boolean");
   }
   if (!plan->filter->IsScalarExpression()) {
-    return MakeError(ErrorCode::kNotSupported,
-                     "the filter " + filter.ToString() + " is not one of single rows, which is not supported");
+    return MakeError(
+        ErrorCode::kNotSupported,
+        "the filter " + filter.ToString() + " is not one of single rows, which is not supported");
   }
   return arrow::Status::OK();
 }
@@ -171,7 +173,8 @@ arrow::Result<bool> ScanReader::MayMatch(size_t unit) const {
   cp::Expression filter = *plan_.filter;
   for (size_t i = 0; i < plan_.stored.size(); ++i) {
     ARROW_ASSIGN_OR_RAISE(const batch::ZoneMap zone, view_->Zone(unit, plan_.stored[i]));
-    ARROW_ASSIGN_OR_RAISE(const auto known, Guarantee(zone, *plan_.schema->field(static_cast<int>(i))));
+    ARROW_ASSIGN_OR_RAISE(const auto known,
+                          Guarantee(zone, *plan_.schema->field(static_cast<int>(i))));
     if (!known) continue;
     ARROW_ASSIGN_OR_RAISE(const cp::Expression bound, known->Bind(*plan_.schema));
     ARROW_ASSIGN_OR_RAISE(filter, cp::SimplifyWithGuarantee(std::move(filter), bound));
@@ -188,8 +191,8 @@ std::shared_ptr<arrow::BooleanArray> ScanReader::VisibleRows(size_t unit) const 
   // The buffer keeps the words.
   auto* data = reinterpret_cast<const uint8_t*>(words->data());
   const auto size = static_cast<int64_t>(words->size() * sizeof(uint64_t));
-  const std::shared_ptr<arrow::Buffer> buffer(
-      new arrow::Buffer(data, size), [words](const arrow::Buffer* made) { delete made; });
+  const std::shared_ptr<arrow::Buffer> buffer(new arrow::Buffer(data, size),
+                                              [words](const arrow::Buffer* made) { delete made; });
   return std::make_shared<arrow::BooleanArray>(described.rows, buffer);
 }
 

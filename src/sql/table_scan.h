@@ -1,5 +1,5 @@
-// A scan of a hot table without SQL: chosen columns, an exact filter, a limit. Units that the filter cannot match are
-// skipped by their zone maps.
+// A scan of a hot table without SQL: chosen columns, an exact filter, a limit. Units that the
+// filter cannot match are skipped by their zone maps.
 #pragma once
 
 #include <memory>
@@ -11,12 +11,13 @@
 
 namespace pyralog::sql {
 
-// Reads unit by unit as the reader is asked; the view keeps the snapshot. kNotFound names a column that is not there,
-// kInvalidArgument a filter that is not boolean or does not fit the types.
+// Reads unit by unit as the reader is asked; the view keeps the snapshot. kNotFound names a column
+// that is not there, kInvalidArgument a filter that is not boolean or does not fit the types.
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ScanTable(lsm::TableViewPtr view,
                                                                    const ScanOptions& options);
 
-// The position of a column by its name, which compares as SQL does, without case; kNotFound names it.
+// The position of a column by its name, which compares as SQL does, without case; kNotFound names
+// it.
 arrow::Result<int> FindColumn(const arrow::Schema& schema, std::string_view name);
 
 }  // namespace pyralog::sql

@@ -16,16 +16,16 @@ namespace {
 std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 // `array` as the stored type: as it is, or cast where no value changes.
-arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<arrow::Array>& array,
-                                                         const std::shared_ptr<arrow::DataType>& type,
-                                                         const std::string& column) {
+arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(
+    const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type,
+    const std::string& column) {
   if (array->type()->Equals(*type)) return array;
   const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
   if (cast.ok()) return *cast;
   return MakeError(ErrorCode::kInvalidArgument,
                    "column " + Quoted(column) + " is stored as " + type->ToString() + "; " +
-                       array->type()->ToString() + " cannot be put into it: " +
-                       cast.status().message());
+                       array->type()->ToString() +
+                       " cannot be put into it: " + cast.status().message());
 }
 
 // Only columns that the table has, each once.
@@ -34,7 +34,8 @@ arrow::Status CheckNames(const arrow::Schema& given, const arrow::Schema& table)
   for (const auto& field : given.fields()) {
     ARROW_ASSIGN_OR_RAISE(const int column, FindColumn(table, field->name()));
     if (seen[column]) {
-      return MakeError(ErrorCode::kInvalidArgument, "column " + Quoted(field->name()) + " is given twice");
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "column " + Quoted(field->name()) + " is given twice");
     }
     seen[column] = true;
   }
@@ -98,8 +99,8 @@ arrow::Result<TableTransaction::TablePtr> TableTransaction::FindTable(std::strin
   }
   if (entry->table == nullptr) {
     return MakeError(ErrorCode::kNotSupported,
-                     "reading or writing " + std::string(catalog::EntryKindName(entry->kind)) + " " +
-                         Quoted(name) + " other than by SQL is not supported");
+                     "reading or writing " + std::string(catalog::EntryKindName(entry->kind)) +
+                         " " + Quoted(name) + " other than by SQL is not supported");
   }
   return entry->table;
 }
@@ -124,9 +125,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> TableTransaction::MissingColumn(con
     return expressions->Default(column, rows);
   }
   if (definition.nullable) return arrow::MakeArrayOfNull(definition.type, rows);
-  return MakeError(ErrorCode::kConstraint, "table " + Quoted(table->name) + ": column " +
-                                               Quoted(definition.name) +
-                                               " is not given, must not be NULL and has no default");
+  return MakeError(ErrorCode::kConstraint,
+                   "table " + Quoted(table->name) + ": column " + Quoted(definition.name) +
+                       " is not given, must not be NULL and has no default");
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableTransaction::Conform(
@@ -168,9 +169,9 @@ arrow::Result<std::vector<int64_t>> TableTransaction::Lookup(const catalog::Tabl
     const catalog::ColumnDef& definition = table.columns[column];
     const auto found = FindColumn(*keys.schema(), definition.name);
     if (!found.ok()) {
-      return MakeError(ErrorCode::kInvalidArgument, "the keys lack column " + Quoted(definition.name) +
-                                                        " of the primary key of table " +
-                                                        Quoted(table.name));
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "the keys lack column " + Quoted(definition.name) +
+                           " of the primary key of table " + Quoted(table.name));
     }
     ARROW_ASSIGN_OR_RAISE(auto array,
                           CastExactly(keys.column(*found), definition.type, definition.name));
@@ -244,9 +245,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> TableTransaction::Scan(
 arrow::Result<CommitNumber> TableTransaction::Commit() {
   ARROW_RETURN_NOT_OK(CheckOpen());
   if (!failed_.ok()) {
-    const arrow::Status status = MakeError(
-        ErrorCode::kTransaction,
-        "nothing was committed: a Put had failed half-way (" + failed_.message() + ")");
+    const arrow::Status status =
+        MakeError(ErrorCode::kTransaction,
+                  "nothing was committed: a Put had failed half-way (" + failed_.message() + ")");
     ARROW_RETURN_NOT_OK(Rollback());
     return status;
   }

@@ -28,8 +28,8 @@ class TableTransaction final : public Transaction {
                                const std::vector<std::string>& columns) override;
   arrow::Result<int64_t> Delete(std::string_view table,
                                 const std::shared_ptr<arrow::RecordBatch>& keys) override;
-  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(std::string_view table,
-                                                                const ScanOptions& options) override;
+  arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Scan(
+      std::string_view table, const ScanOptions& options) override;
   arrow::Result<CommitNumber> Commit() override;
   arrow::Status Rollback() override;
 
@@ -42,7 +42,8 @@ class TableTransaction final : public Transaction {
   // The hot table "t" or "schema.t"; kNotFound, or kNotSupported for what is no hot table.
   arrow::Result<TablePtr> FindTable(std::string_view name);
   arrow::Result<RowExpressions*> Expressions(const TablePtr& table);
-  // The batch with the table's columns in its order and types, defaults filled in, constraints checked.
+  // The batch with the table's columns in its order and types, defaults filled in, constraints
+  // checked.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Conform(const TablePtr& table,
                                                              const arrow::RecordBatch& batch);
   arrow::Result<std::shared_ptr<arrow::Array>> MissingColumn(const TablePtr& table, int column,

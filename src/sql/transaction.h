@@ -22,19 +22,23 @@ class SqlTransactionManager;
 
 class SqlTransaction final : public duckdb::Transaction {
  public:
-  SqlTransaction(SqlTransactionManager& manager, duckdb::ClientContext& context, SqlCatalog& catalog);
+  SqlTransaction(SqlTransactionManager& manager, duckdb::ClientContext& context,
+                 SqlCatalog& catalog);
   ~SqlTransaction() override;
 
   static SqlTransaction& Get(duckdb::ClientContext& context, duckdb::Catalog& catalog);
 
   // The names and rows as this transaction sees them. Begins it; throws what that says.
   catalog::Transaction& state();
-  // DuckDB's entries for the names as they are now, own DDL included. The reference holds until the transaction ends.
+  // DuckDB's entries for the names as they are now, own DDL included. The reference holds until the
+  // transaction ends.
   EntrySet& entries();
-  // A number for the names as they are now; no two catalogs that differ have the same one, of whatever transaction.
+  // A number for the names as they are now; no two catalogs that differ have the same one, of
+  // whatever transaction.
   uint64_t CatalogVersion();
 
-  // The table as it was when the running statement first asked, so that no statement reads its own writes.
+  // The table as it was when the running statement first asked, so that no statement reads its own
+  // writes.
   lsm::TableViewPtr View(const catalog::TableDef& table);
   // Rows of the table that the running statement deleted or replaced.
   RowIdSet& ChangedRows(TableId table);
@@ -69,10 +73,12 @@ class SqlTransaction final : public duckdb::Transaction {
   // Guarded by mutex_.
   OpenLease lease_;
   std::unique_ptr<catalog::Transaction> state_;
-  uint64_t entries_version_ = 0;  // as state_ says; with own DDL another transaction may have the same
+  uint64_t entries_version_ =
+      0;  // as state_ says; with own DDL another transaction may have the same
   uint64_t catalog_version_ = 0;  // see CatalogVersion
   std::shared_ptr<EntrySet> entries_;
-  std::vector<std::shared_ptr<EntrySet>> outdated_entries_;  // of before own DDL; plans may point into them
+  std::vector<std::shared_ptr<EntrySet>>
+      outdated_entries_;  // of before own DDL; plans may point into them
   Statement statement_;
 };
 

@@ -64,9 +64,9 @@ class UpdateLocalState final : public duckdb::LocalSinkState {
   const bool returns_rows_;
   RowChecker checker_;
   RowFetcher kept_;
-  duckdb::ExpressionExecutor defaults_;   // of the columns set to DEFAULT, in order
+  duckdb::ExpressionExecutor defaults_;        // of the columns set to DEFAULT, in order
   std::unique_ptr<BatchCollector> collector_;  // of the columns set
-  std::vector<int64_t> row_ids_;          // parallel to the collector's rows
+  std::vector<int64_t> row_ids_;               // parallel to the collector's rows
   duckdb::SelectionVector selection_;
   duckdb::DataChunk new_values_;
   duckdb::DataChunk default_values_;
@@ -168,7 +168,8 @@ void UpdateLocalState::Flush(UpdateState& state, bool append_at_end) {
       columns[kept_.columns()[i]] = kept->column(static_cast<int>(i));
     }
   }
-  auto rows = arrow::RecordBatch::Make(state.view->schema()->arrow, this->rows(), std::move(columns));
+  auto rows =
+      arrow::RecordBatch::Make(state.view->schema()->arrow, this->rows(), std::move(columns));
   state.Delete(row_ids_);
   if (append_at_end) {
     state.at_end.Add(0, std::move(rows));
@@ -236,10 +237,10 @@ duckdb::PhysicalOperator& SqlCatalog::PlanUpdate(duckdb::ClientContext& context,
                                                  duckdb::LogicalUpdate& op,
                                                  duckdb::PhysicalOperator& plan) {
   UpdateOperator::Set set{op.columns, std::move(op.expressions), std::move(op.bound_defaults)};
-  auto& update = planner.Make<UpdateOperator>(op.types, op.estimated_cardinality,
-                                              TableEntry::Of(op.table), std::move(set),
-                                              std::move(op.bound_constraints), op.return_chunk,
-                                              /*at_end=*/false);
+  auto& update =
+      planner.Make<UpdateOperator>(op.types, op.estimated_cardinality, TableEntry::Of(op.table),
+                                   std::move(set), std::move(op.bound_constraints), op.return_chunk,
+                                   /*at_end=*/false);
   update.children.push_back(plan);
   return update;
 }

@@ -1,4 +1,5 @@
-// UPDATE: each row is deleted by its id and appended anew. Columns that are not set travel as Arrow, untouched by SQL.
+// UPDATE: each row is deleted by its id and appended anew. Columns that are not set travel as
+// Arrow, untouched by SQL.
 #pragma once
 
 #include <memory>
@@ -20,11 +21,12 @@ class UpdateOperator final : public WriteOperator {
     Expressions defaults;     // of every column of the table
   };
 
-  // The input's last column is the row id. `at_end`: appends wait until all sinks of the statement have deleted what they
-  // delete; so they do anyway when a key column is set, because a new key may be the old one of another row.
+  // The input's last column is the row id. `at_end`: appends wait until all sinks of the statement
+  // have deleted what they delete; so they do anyway when a key column is set, because a new key
+  // may be the old one of another row.
   UpdateOperator(duckdb::PhysicalPlan& plan, duckdb::vector<duckdb::LogicalType> types,
-                 duckdb::idx_t cardinality, TableEntry& table, Set set, BoundConstraints constraints,
-                 bool returns_rows, bool at_end);
+                 duckdb::idx_t cardinality, TableEntry& table, Set set,
+                 BoundConstraints constraints, bool returns_rows, bool at_end);
 
   std::string GetName() const override { return "UPDATE"; }
   bool ParallelSink() const override { return !returns_rows_; }

@@ -1,5 +1,5 @@
-// What INSERT, UPDATE and DELETE have in common: they are the sink of one pipeline and the source of the next, which
-// gets either the number of rows changed or, with RETURNING, the rows.
+// What INSERT, UPDATE and DELETE have in common: they are the sink of one pipeline and the source
+// of the next, which gets either the number of rows changed or, with RETURNING, the rows.
 #pragma once
 
 #include <atomic>
@@ -60,7 +60,8 @@ class WriteOperator : public duckdb::PhysicalOperator {
       duckdb::ClientContext& context) const final;
 
  protected:
-  duckdb::SourceResultType GetDataInternal(duckdb::ExecutionContext& context, duckdb::DataChunk& chunk,
+  duckdb::SourceResultType GetDataInternal(duckdb::ExecutionContext& context,
+                                           duckdb::DataChunk& chunk,
                                            duckdb::OperatorSourceInput& input) const final;
 
   const bool returns_rows_;

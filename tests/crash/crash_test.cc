@@ -1,7 +1,9 @@
-// The power fails at any operation of a workload: what was acknowledged is there afterwards, whole, and nothing half.
+// The power fails at any operation of a workload: what was acknowledged is there afterwards, whole,
+// and nothing half.
 //
-// A state is an operation of the workload x what becomes of the bytes that were not synced (io/fault_env.h). Each test
-// prints how many different states it reached, and fails below the number that is promised.
+// A state is an operation of the workload x what becomes of the bytes that were not synced
+// (io/fault_env.h). Each test prints how many different states it reached, and fails below the
+// number that is promised.
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -20,7 +22,8 @@ using io::FaultEnv;
 using io::FaultKind;
 
 constexpr int kSteps = 90;
-constexpr CrashMode kModes[] = {CrashMode::kLoseAll, CrashMode::kKeepAll, CrashMode::kPrefix, CrashMode::kRandom};
+constexpr CrashMode kModes[] = {CrashMode::kLoseAll, CrashMode::kKeepAll, CrashMode::kPrefix,
+                                CrashMode::kRandom};
 constexpr const char* kModeNames[] = {"lose all", "keep all", "prefix", "random"};
 
 uint64_t CountOperations() {
@@ -29,13 +32,14 @@ uint64_t CountOperations() {
   EXPECT_TRUE(status.ok()) << status.ToString();
   if (!status.ok()) return 0;
   EXPECT_EQ(run.workload.Check(run.database.engine.get()), "");
-  std::cout << "workload seed " << WorkloadSeed() << ": " << run.workload.acknowledged() << " commits, "
-            << run.env->operations() << " operations\n";
+  std::cout << "workload seed " << WorkloadSeed() << ": " << run.workload.acknowledged()
+            << " commits, " << run.env->operations() << " operations\n";
   return run.env->operations();
 }
 
-// Opens what a power failure left, compares it (it must show the commit `least` or more), works on, and opens it once more,
-// after a clean end or (odd seeds) another power failure. Returns what is wrong, or "".
+// Opens what a power failure left, compares it (it must show the commit `least` or more), works on,
+// and opens it once more, after a clean end or (odd seeds) another power failure. Returns what is
+// wrong, or "".
 std::string CheckRecovery(FaultEnv* env, Workload workload, uint64_t seed, uint64_t least) {
   Database database{env, SmallOptions(), nullptr};
   auto check = [&](const std::string& when, const arrow::Status& status, const std::string& text) {
@@ -43,14 +47,16 @@ std::string CheckRecovery(FaultEnv* env, Workload workload, uint64_t seed, uint6
   };
   auto open = [&](const std::string& when, uint64_t least_commit) {
     const arrow::Status status = database.Open();
-    std::string wrong = check(when, status, status.ok() ? workload.Adopt(database.engine.get(), least_commit) : "");
+    std::string wrong =
+        check(when, status, status.ok() ? workload.Adopt(database.engine.get(), least_commit) : "");
     return wrong.empty() ? check(when + ", Verify", database.engine->Verify(), "") : wrong;
   };
   if (std::string wrong = open("the first opening", least); !wrong.empty()) return wrong;
   workload.Reseed(seed);
   for (int i = 0; i < 6; ++i) {
     const arrow::Status status = workload.Step(&database);
-    if (std::string wrong = check("working on", status, workload.wrong()); !wrong.empty()) return wrong;
+    if (std::string wrong = check("working on", status, workload.wrong()); !wrong.empty())
+      return wrong;
   }
   if (seed % 2 == 1) CutPower(env, &database, CrashMode::kLoseAll, seed);
   return open("the second opening", workload.acknowledged());
@@ -61,8 +67,8 @@ std::string CheckRecovery(FaultEnv* env, const Workload& workload, uint64_t seed
 }
 
 std::string Describe(uint64_t operation, CrashMode mode, uint64_t seed) {
-  return "operation " + std::to_string(operation) + ", " + kModeNames[static_cast<int>(mode)] + ", seed " +
-         std::to_string(seed);
+  return "operation " + std::to_string(operation) + ", " + kModeNames[static_cast<int>(mode)] +
+         ", seed " + std::to_string(seed);
 }
 
 TEST(CrashTest, AcknowledgedCommitsSurviveAPowerFailureAtAnyOperation) {
@@ -79,7 +85,8 @@ TEST(CrashTest, AcknowledgedCommitsSurviveAPowerFailureAtAnyOperation) {
       const uint64_t seed = operation * 4 + static_cast<uint64_t>(mode) + i % 2;
       auto env = run.env->Clone();
       env->Crash(mode, seed);
-      EXPECT_EQ(CheckRecovery(env.get(), run.workload, seed), "") << Describe(operation, mode, seed);
+      EXPECT_EQ(CheckRecovery(env.get(), run.workload, seed), "")
+          << Describe(operation, mode, seed);
       states.insert({operation, mode});
     }
   }
@@ -114,12 +121,14 @@ TEST(CrashTest, RecoveryItselfMayLosePower) {
       auto env = run.env->Clone();
       env->FailAt(env->operations() + second, FaultKind::kCrash, true);
       Database database{env.get(), SmallOptions(), nullptr};
-      (void)database.Open();  // succeeds when what failed was not needed, as the removal of a left-over
+      (void)database
+          .Open();  // succeeds when what failed was not needed, as the removal of a left-over
       EXPECT_TRUE(env->fault_fired());
       database.Abandon();
       env->Crash(second_mode, operation + j);
       EXPECT_EQ(CheckRecovery(env.get(), run.workload, operation + j), "")
-          << Describe(operation, mode, operation) << ", then opening's " << Describe(second, second_mode, operation + j);
+          << Describe(operation, mode, operation) << ", then opening's "
+          << Describe(second, second_mode, operation + j);
       states.insert({operation, mode, second, second_mode});
     }
   }
@@ -127,8 +136,8 @@ TEST(CrashTest, RecoveryItselfMayLosePower) {
   EXPECT_GE(states.size(), promised);
 }
 
-// `normal`: a killed process loses nothing, a power failure may lose the end, in order. `off`: everything up to the last
-// flush is there; what came later may be.
+// `normal`: a killed process loses nothing, a power failure may lose the end, in order. `off`:
+// everything up to the last flush is there; what came later may be.
 TEST(CrashTest, WeakerDurabilityKeepsItsOwnPromise) {
   const size_t points = PromisedStates() / 20;
   for (const Durability durability : {Durability::kNormal, Durability::kOff}) {
@@ -146,13 +155,15 @@ TEST(CrashTest, WeakerDurabilityKeepsItsOwnPromise) {
         auto env = run.env->Clone();
         env->Crash(mode, operation);
         EXPECT_EQ(CheckRecovery(env.get(), run.workload, operation, least), "")
-            << (durability == Durability::kOff ? "off, " : "normal, ") << Describe(operation, mode, operation);
+            << (durability == Durability::kOff ? "off, " : "normal, ")
+            << Describe(operation, mode, operation);
       }
     }
   }
 }
 
-// What a reader sees before and after each sync of a run that ends in a failure; it must be a state of the model.
+// What a reader sees before and after each sync of a run that ends in a failure; it must be a state
+// of the model.
 class Watcher {
  public:
   // `kind` is how the run is going to fail.
@@ -177,9 +188,11 @@ class Watcher {
       newest_seen_ = std::max(newest_seen_, commit);
       if (++looks_ % 10 != 0) return arrow::Status::OK();
       ARROW_ASSIGN_OR_RAISE(const DatabaseModel seen, ReadDatabase(txn.get()));
-      if (commit >= workload_.states().size()) return arrow::Status::Invalid("sees a commit that was not made");
+      if (commit >= workload_.states().size())
+        return arrow::Status::Invalid("sees a commit that was not made");
       const std::string text = Difference(*workload_.states()[commit], seen);
-      return text.empty() ? arrow::Status::OK() : arrow::Status::Invalid("at commit ", commit, ": ", text);
+      return text.empty() ? arrow::Status::OK()
+                          : arrow::Status::Invalid("at commit ", commit, ": ", text);
     };
     const arrow::Status status = look();
     // Without power nothing can be read that was not mapped before.
@@ -212,7 +225,8 @@ TEST(CrashTest, NoReaderEverSawACommitThatIsGoneAfterwards) {
       Watcher watcher(env.get(), &workload, kind);
       env->FailAt(operation, kind, kind == FaultKind::kCrash);
       arrow::Status status;
-      for (int step = 0; step < kSteps && status.ok(); ++step) status = workload.Step(watcher.database());
+      for (int step = 0; step < kSteps && status.ok(); ++step)
+        status = workload.Step(watcher.database());
       if (!env->fault_fired()) continue;
       if (kind == FaultKind::kSyncError) watcher.Look();
       ++runs;
@@ -220,7 +234,8 @@ TEST(CrashTest, NoReaderEverSawACommitThatIsGoneAfterwards) {
       EXPECT_EQ(watcher.wrong(), "") << "operation " << operation;
       CutPower(env.get(), watcher.database(), CrashMode::kLoseAll, operation);
       const uint64_t least = std::max(workload.acknowledged(), watcher.newest_seen());
-      EXPECT_EQ(CheckRecovery(env.get(), workload, operation, least), "") << "operation " << operation;
+      EXPECT_EQ(CheckRecovery(env.get(), workload, operation, least), "")
+          << "operation " << operation;
     }
   }
   std::cout << runs << " failures, " << looks << " looks of a reader at them\n";

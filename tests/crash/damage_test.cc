@@ -1,4 +1,5 @@
-// Bits that flip, files that are cut or gone: named, or without any effect, and never other rows than were committed.
+// Bits that flip, files that are cut or gone: named, or without any effect, and never other rows
+// than were committed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,7 +29,8 @@ StoredDatabase MakeDatabase(bool closed) {
   EXPECT_TRUE(run.Run(60).ok());
   auto has_deletions = [&] {
     const std::vector<FileInfo> files = run.database.engine->Files();
-    return std::any_of(files.begin(), files.end(), [](const FileInfo& file) { return file.kind == "deletions"; });
+    return std::any_of(files.begin(), files.end(),
+                       [](const FileInfo& file) { return file.kind == "deletions"; });
   };
   for (int i = 0; i < 100 && !has_deletions(); ++i) EXPECT_TRUE(run.Run(1).ok());
   if (closed) {
@@ -55,7 +57,8 @@ std::map<std::string, uint64_t> ListFiles(FaultEnv* env, const std::string& fold
 }
 
 size_t LogCount(const std::map<std::string, uint64_t>& files) {
-  return std::count_if(files.begin(), files.end(), [](const auto& file) { return file.first.ends_with(".wal"); });
+  return std::count_if(files.begin(), files.end(),
+                       [](const auto& file) { return file.first.ends_with(".wal"); });
 }
 
 std::string KindOf(const std::string& path) {
@@ -72,13 +75,15 @@ struct Verdict {
 };
 
 // Opens, reads every row by scan and by key, verifies. An error must name the file.
-Verdict Examine(FaultEnv* env, Workload workload, const std::string& path, bool verify_checksums = true) {
+Verdict Examine(FaultEnv* env, Workload workload, const std::string& path,
+                bool verify_checksums = true) {
   auto reported = [&](const arrow::Status& status) -> Verdict {
     const ErrorCode code = GetErrorCode(status);
     const bool known = code == ErrorCode::kDamaged || code == ErrorCode::kFormatVersion;
     const std::string name = path.substr(path.rfind('/') + 1);
     // A manifest that lost its end is an older one: the files that it names were removed since.
-    const bool older = KindOf(path) == "MANIFEST" && status.message().find("is missing") != std::string::npos;
+    const bool older =
+        KindOf(path) == "MANIFEST" && status.message().find("is missing") != std::string::npos;
     const bool named = older || status.message().find(name) != std::string::npos;
     return {known && named ? Verdict::kReported : Verdict::kSilent, status.ToString()};
   };
@@ -87,8 +92,8 @@ Verdict Examine(FaultEnv* env, Workload workload, const std::string& path, bool 
   if (const arrow::Status status = database.Open(); !status.ok()) return reported(status);
   Engine* engine = database.engine.get();
   if (engine->last_durable().value() != workload.acknowledged()) {
-    return {Verdict::kSilent, "recovered commit " + std::to_string(engine->last_durable().value()) + " of " +
-                                  std::to_string(workload.acknowledged())};
+    return {Verdict::kSilent, "recovered commit " + std::to_string(engine->last_durable().value()) +
+                                  " of " + std::to_string(workload.acknowledged())};
   }
   auto read = [&]() -> arrow::Result<std::string> {
     ARROW_ASSIGN_OR_RAISE(auto txn, engine->Begin());
@@ -118,7 +123,10 @@ class Tally {
     for (const auto& [kind, counts] : counts_) {
       std::cout << what << ", " << kind << ":";
       for (const auto& [verdict, count] : counts) {
-        std::cout << " " << count << (verdict == Verdict::kReported ? " reported" : verdict == Verdict::kHarmless ? " harmless" : " SILENT");
+        std::cout << " " << count
+                  << (verdict == Verdict::kReported   ? " reported"
+                      : verdict == Verdict::kHarmless ? " harmless"
+                                                      : " SILENT");
       }
       std::cout << "\n";
     }
@@ -140,9 +148,12 @@ std::pair<std::string, std::string> LastLog(FaultEnv* env) {
 // Sectors [first, end) of the last group that was written.
 std::pair<uint64_t, uint64_t> LastGroup(const std::string& log) {
   uint64_t end = 1;
-  while ((end + 1) * kSectorSize <= log.size() && IsWrittenToItsEnd(log.data() + end * kSectorSize)) ++end;
+  while ((end + 1) * kSectorSize <= log.size() && IsWrittenToItsEnd(log.data() + end * kSectorSize))
+    ++end;
   uint64_t first = end - 1;
-  while (first > 1 && LoadSectorHeader(log.data() + (first - 1) * kSectorSize).flags != kSectorEndsGroup) --first;
+  while (first > 1 &&
+         LoadSectorHeader(log.data() + (first - 1) * kSectorSize).flags != kSectorEndsGroup)
+    --first;
   return {first, end};
 }
 
@@ -185,7 +196,8 @@ TEST(DamageTest, EveryBitOfTheLastAcknowledgedRecordIsDamageAndNoTornTail) {
         ASSERT_TRUE(env->FlipBit(path, at, bit).ok());
         const arrow::Status status = Engine::Open(env.get(), "db", SmallOptions()).status();
         const std::string& text = status.message();
-        ASSERT_TRUE(IsDamaged(status) && text.find(path) != std::string::npos && text.find("offset") != std::string::npos)
+        ASSERT_TRUE(IsDamaged(status) && text.find(path) != std::string::npos &&
+                    text.find("offset") != std::string::npos)
             << "byte " << at << " bit " << bit << ": " << status.ToString();
         ++bits;
       }
@@ -213,7 +225,8 @@ TEST(DamageTest, FlipsInALongLogAreReportedOrHarmless) {
     EXPECT_TRUE(behind || verdict.kind == Verdict::kReported) << "byte " << at;
     tally.Add(behind ? "not written yet" : "written", verdict);
   }
-  std::cout << "seed " << WorkloadSeed() << ", a log of 400 commits, " << written << " bytes written of " << bytes.size() << "\n";
+  std::cout << "seed " << WorkloadSeed() << ", a log of 400 commits, " << written
+            << " bytes written of " << bytes.size() << "\n";
   tally.Print("flips in the log");
 }
 
@@ -236,7 +249,8 @@ TEST(DamageTest, FlipsInAllOtherFilesAreReportedOrHarmless) {
         auto env = stored.env->Clone();
         ASSERT_TRUE(env->FlipBit(path, at, bit).ok());
         const Verdict verdict = Examine(env.get(), stored.workload, path);
-        EXPECT_NE(verdict.kind, Verdict::kSilent) << path << " byte " << at << " bit " << bit << ": " << verdict.text;
+        EXPECT_NE(verdict.kind, Verdict::kSilent)
+            << path << " byte " << at << " bit " << bit << ": " << verdict.text;
         tally.Add(kind, verdict);
         ++flips;
       }
@@ -246,25 +260,29 @@ TEST(DamageTest, FlipsInAllOtherFilesAreReportedOrHarmless) {
   EXPECT_GE(flips, 300u);
 }
 
-// A file that lost its end is an error that names it. Of a log that was open when its process died only the last records can be
-// gone, in order: how much was there, no log can know.
+// A file that lost its end is an error that names it. Of a log that was open when its process died
+// only the last records can be gone, in order: how much was there, no log can know.
 TEST(DamageTest, ACutFileIsNamed) {
   Tally tally;
   for (const bool closed : {true, false}) {
     const StoredDatabase stored = MakeDatabase(closed);
     for (const auto& [path, size] : ListFiles(stored.env.get())) {
-      for (const uint64_t left : {uint64_t{0}, uint64_t{1}, size / 3, size - std::min<uint64_t>(size, 600), size - 1}) {
+      for (const uint64_t left :
+           {uint64_t{0}, uint64_t{1}, size / 3, size - std::min<uint64_t>(size, 600), size - 1}) {
         auto env = stored.env->Clone();
         ASSERT_TRUE(env->Open(path, io::OpenMode::kReadWrite).ValueOrDie()->Truncate(left).ok());
         const Verdict verdict = Examine(env.get(), stored.workload, path);
         const std::string kind = KindOf(path) + (closed ? ", closed" : ", not closed");
         tally.Add(kind, verdict);
         if (verdict.kind != Verdict::kSilent) continue;
-        const bool tail_of_log = path.ends_with(".wal") && left >= kSectorSize && verdict.text.starts_with("recovered");
-        EXPECT_TRUE(tail_of_log) << path << " cut to " << left << " of " << size << ": " << verdict.text;
+        const bool tail_of_log =
+            path.ends_with(".wal") && left >= kSectorSize && verdict.text.starts_with("recovered");
+        EXPECT_TRUE(tail_of_log) << path << " cut to " << left << " of " << size << ": "
+                                 << verdict.text;
         Database database{env.get(), SmallOptions(), nullptr};
         ASSERT_TRUE(database.Open().ok());
-        EXPECT_EQ(Workload(stored.workload).Adopt(database.engine.get(), 0), "") << path << " cut to " << left;
+        EXPECT_EQ(Workload(stored.workload).Adopt(database.engine.get(), 0), "")
+            << path << " cut to " << left;
       }
     }
   }
@@ -282,7 +300,8 @@ TEST(DamageTest, AMissingFileIsNamed) {
         auto env = stored.env->Clone();
         ASSERT_TRUE(env->RemoveFile(path).ok());
         const Verdict verdict = Examine(env.get(), stored.workload, path);
-        EXPECT_EQ(verdict.kind, Verdict::kReported) << path << (closed ? ", closed: " : ", not closed: ") << verdict.text;
+        EXPECT_EQ(verdict.kind, Verdict::kReported)
+            << path << (closed ? ", closed: " : ", not closed: ") << verdict.text;
         tally.Add(KindOf(path), verdict);
       }
       auto env = stored.env->Clone();
@@ -300,7 +319,8 @@ TEST(DamageTest, WithoutChecksumsFlipsAreSilentAndCaught) {
     const StoredDatabase stored = MakeLog(20, 40);
     if (flushed) {
       Database database{stored.env.get(), SmallOptions(), nullptr};
-      ASSERT_TRUE(database.Open().ok() && database.engine->Flush().ok() && database.engine->Close().ok());
+      ASSERT_TRUE(database.Open().ok() && database.engine->Flush().ok() &&
+                  database.engine->Close().ok());
     }
     const Row& row = stored.workload.model().tables.begin()->second->rows.back();
     const std::string& text = row[1].value();
@@ -310,8 +330,12 @@ TEST(DamageTest, WithoutChecksumsFlipsAreSilentAndCaught) {
       if (at == std::string::npos || path.ends_with(".idx")) continue;
       auto env = stored.env->Clone();
       ASSERT_TRUE(env->FlipBit(path, at + 7, 0).ok());
-      EXPECT_EQ(Examine(env->Clone().get(), stored.workload, path).kind, Verdict::kReported) << path;
-      silent += Examine(env.get(), stored.workload, path, /*verify_checksums=*/false).kind == Verdict::kSilent ? 1 : 0;
+      EXPECT_EQ(Examine(env->Clone().get(), stored.workload, path).kind, Verdict::kReported)
+          << path;
+      silent += Examine(env.get(), stored.workload, path, /*verify_checksums=*/false).kind ==
+                        Verdict::kSilent
+                    ? 1
+                    : 0;
     }
   }
   std::cout << silent << " flips were silent without checksums, one in the log, one in a segment\n";

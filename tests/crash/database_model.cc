@@ -58,7 +58,8 @@ std::string RowText(const Row& row) {
 std::vector<Row> InOrder(const TableModel& table) {
   std::vector<Row> rows = table.rows;
   if (table.schema->keyed()) {
-    std::sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return table.KeyOf(a) < table.KeyOf(b); });
+    std::sort(rows.begin(), rows.end(),
+              [&](const Row& a, const Row& b) { return table.KeyOf(a) < table.KeyOf(b); });
   }
   return rows;
 }
@@ -69,8 +70,9 @@ std::string RowDifference(const TableModel& expected, const TableModel& actual) 
   const size_t common = std::min(wanted.size(), found.size());
   const auto [w, f] = std::mismatch(wanted.begin(), wanted.begin() + common, found.begin());
   if (w == wanted.end() && f == found.end()) return "";
-  std::string text = std::to_string(found.size()) + " rows instead of " + std::to_string(wanted.size()) + "; row " +
-                     std::to_string(w - wanted.begin()) + " is ";
+  std::string text = std::to_string(found.size()) + " rows instead of " +
+                     std::to_string(wanted.size()) + "; row " + std::to_string(w - wanted.begin()) +
+                     " is ";
   text += f == found.end() ? "missing" : RowText(*f);
   return text + ", expected " + (w == wanted.end() ? "none" : RowText(*w));
 }
@@ -85,11 +87,13 @@ Row TableModel::KeyOf(const Row& row) const {
 }
 
 int64_t TableModel::Find(const Row& key) const {
-  const auto it = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return KeyOf(row) == key; });
+  const auto it =
+      std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return KeyOf(row) == key; });
   return it == rows.end() ? -1 : it - rows.begin();
 }
 
-std::shared_ptr<arrow::RecordBatch> ToBatch(const arrow::Schema& schema, const std::vector<Row>& rows) {
+std::shared_ptr<arrow::RecordBatch> ToBatch(const arrow::Schema& schema,
+                                            const std::vector<Row>& rows) {
   arrow::ArrayVector columns;
   for (int i = 0; i < schema.num_fields(); ++i) {
     switch (schema.field(i)->type()->id()) {
@@ -154,18 +158,22 @@ arrow::Result<TableModel> ReadTable(Transaction* txn, TableId id) {
     }
   }
   if (visible != static_cast<int64_t>(table.rows.size()) || view->num_rows() != visible) {
-    return arrow::Status::Invalid("the masks, the counts and the rows of table ", id.value(), " do not agree");
+    return arrow::Status::Invalid("the masks, the counts and the rows of table ", id.value(),
+                                  " do not agree");
   }
   return table;
 }
 
 arrow::Result<DatabaseModel> ReadDatabase(Transaction* txn) {
   DatabaseModel database;
-  txn->ScanMeta("", [&](const std::string& key, const std::string& value) { database.meta[key] = value; });
+  txn->ScanMeta(
+      "", [&](const std::string& key, const std::string& value) { database.meta[key] = value; });
   for (const auto& [key, value] : database.meta) {
     if (!key.starts_with(kTablePrefix)) continue;
-    ARROW_ASSIGN_OR_RAISE(TableModel table, ReadTable(txn, TableId(static_cast<uint32_t>(std::stoul(value)))));
-    database.tables[key.substr(sizeof(kTablePrefix) - 1)] = std::make_shared<TableModel>(std::move(table));
+    ARROW_ASSIGN_OR_RAISE(TableModel table,
+                          ReadTable(txn, TableId(static_cast<uint32_t>(std::stoul(value)))));
+    database.tables[key.substr(sizeof(kTablePrefix) - 1)] =
+        std::make_shared<TableModel>(std::move(table));
   }
   return database;
 }
@@ -177,8 +185,10 @@ arrow::Result<DatabaseModel> ReadDatabase(Engine* engine) {
 
 std::string Difference(const TableModel& expected, const TableModel& actual) {
   if (expected.id != actual.id) return "has another id";
-  if (expected.schema->version != actual.schema->version || !expected.schema->arrow->Equals(*actual.schema->arrow) ||
-      expected.schema->field_ids != actual.schema->field_ids || expected.schema->key != actual.schema->key) {
+  if (expected.schema->version != actual.schema->version ||
+      !expected.schema->arrow->Equals(*actual.schema->arrow) ||
+      expected.schema->field_ids != actual.schema->field_ids ||
+      expected.schema->key != actual.schema->key) {
     return "has another schema";
   }
   return RowDifference(expected, actual);
@@ -188,13 +198,15 @@ std::string Difference(const DatabaseModel& expected, const DatabaseModel& actua
   for (const auto& [key, value] : expected.meta) {
     const auto it = actual.meta.find(key);
     if (it == actual.meta.end()) return "metadata '" + key + "' is missing";
-    if (it->second != value) return "metadata '" + key + "' is '" + it->second + "', expected '" + value + "'";
+    if (it->second != value)
+      return "metadata '" + key + "' is '" + it->second + "', expected '" + value + "'";
   }
   if (actual.meta.size() != expected.meta.size()) return "there are metadata entries too many";
   for (const auto& [name, table] : expected.tables) {
     const auto it = actual.tables.find(name);
     if (it == actual.tables.end()) return "table " + name + " is missing";
-    if (const std::string text = Difference(*table, *it->second); !text.empty()) return "table " + name + ": " + text;
+    if (const std::string text = Difference(*table, *it->second); !text.empty())
+      return "table " + name + ": " + text;
   }
   return actual.tables.size() == expected.tables.size() ? "" : "there are tables too many";
 }
@@ -206,22 +218,27 @@ arrow::Result<std::string> LookupDifference(Transaction* txn, const DatabaseMode
     std::vector<Row> absent = {table->rows[0], table->rows.back()};
     for (Row& row : absent) {
       const int column = table->schema->key.back();
-      *row[column] = table->schema->arrow->field(column)->type()->id() == arrow::Type::STRING ? "no such key" : "-77";
+      *row[column] = table->schema->arrow->field(column)->type()->id() == arrow::Type::STRING
+                         ? "no such key"
+                         : "-77";
     }
     ARROW_ASSIGN_OR_RAISE(const KeyBatch strangers, ToKeys(*table->schema, absent));
     std::vector<int64_t> ids;
     ARROW_RETURN_NOT_OK(view->Lookup(strangers, &ids));
-    if (ids != std::vector<int64_t>{-1, -1}) return "table " + name + ": a key is found that is not there";
+    if (ids != std::vector<int64_t>{-1, -1})
+      return "table " + name + ": a key is found that is not there";
     ARROW_ASSIGN_OR_RAISE(const KeyBatch keys, ToKeys(*table->schema, table->rows));
     ARROW_RETURN_NOT_OK(view->Lookup(keys, &ids));
     for (size_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] < 0) return "table " + name + ": the key of row " + RowText(table->rows[i]) + " is not found";
+      if (ids[i] < 0)
+        return "table " + name + ": the key of row " + RowText(table->rows[i]) + " is not found";
       if (!view->IsVisible(ids[i])) return "table " + name + ": an invisible row is found";
     }
     std::vector<int> columns(table->schema->num_fields());
     std::iota(columns.begin(), columns.end(), 0);
     ARROW_ASSIGN_OR_RAISE(auto batch, view->Fetch(ids, columns));
-    if (ToRows(*batch) != table->rows) return "table " + name + ": rows found by key differ from the rows expected";
+    if (ToRows(*batch) != table->rows)
+      return "table " + name + ": rows found by key differ from the rows expected";
   }
   return "";
 }

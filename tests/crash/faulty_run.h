@@ -23,7 +23,9 @@ inline uint64_t WorkloadSeed() { return NumberFromEnvironment("PYRALOG_CRASH_SEE
 
 struct FaultyRun {
   explicit FaultyRun(EngineOptions options = SmallOptions(), io::FaultEnvOptions disk = {})
-      : env(io::FaultEnv::Make(disk)), workload(WorkloadSeed()), database{env.get(), options, nullptr} {}
+      : env(io::FaultEnv::Make(disk)),
+        workload(WorkloadSeed()),
+        database{env.get(), options, nullptr} {}
 
   // Up to the first error.
   arrow::Status Run(int steps) {

@@ -28,9 +28,12 @@ TableSchemaPtr SchemaOfKind(uint64_t kind) {
     case 0:
       return MakeTableSchema(arrow::schema({Int64("n"), Text("text")}), {}).ValueOrDie();
     case 1:
-      return MakeTableSchema(arrow::schema({Int64("id", false), Text("v"), Int32("c")}), {0}).ValueOrDie();
+      return MakeTableSchema(arrow::schema({Int64("id", false), Text("v"), Int32("c")}), {0})
+          .ValueOrDie();
     case 2:
-      return MakeTableSchema(arrow::schema({Text("v"), Int32("a", false), Text("b", false)}), {1, 2}).ValueOrDie();
+      return MakeTableSchema(arrow::schema({Text("v"), Int32("a", false), Text("b", false)}),
+                             {1, 2})
+          .ValueOrDie();
     default:
       return MakeTableSchema(arrow::schema({Text("name", false), Int64("n")}), {0}).ValueOrDie();
   }
@@ -66,7 +69,8 @@ class Attempt {
   arrow::Status Insert(const std::string& name, size_t count);
   arrow::Status InsertTwice(const std::string& name);
   arrow::Status Update(const std::string& name);
-  arrow::Result<std::vector<int64_t>> RowIds(const TableModel& table, const std::vector<size_t>& positions);
+  arrow::Result<std::vector<int64_t>> RowIds(const TableModel& table,
+                                             const std::vector<size_t>& positions);
   void AddColumn(TableSchema* schema, std::vector<Row>* rows);
   static void DropColumn(TableSchema* schema, std::vector<Row>* rows, int column);
 
@@ -91,13 +95,15 @@ Row Attempt::RandomRow(const TableSchema& schema) {
     if (is_key && text) {
       // Keys that begin alike, hold a zero byte, or are empty.
       const uint64_t n = Below(domain);
-      row.emplace_back(n == 0 ? std::string() : "key" + std::string(n % 3, '\0') + std::to_string(n));
+      row.emplace_back(n == 0 ? std::string()
+                              : "key" + std::string(n % 3, '\0') + std::to_string(n));
     } else if (is_key) {
       row.emplace_back(std::to_string(Below(domain)));
     } else if (schema.arrow->field(i)->nullable() && Below(8) == 0) {
       row.emplace_back(std::nullopt);
     } else {
-      row.emplace_back(text ? RandomText(60) : std::to_string(static_cast<int64_t>(Below(2000000)) - 1000000));
+      row.emplace_back(text ? RandomText(60)
+                            : std::to_string(static_cast<int64_t>(Below(2000000)) - 1000000));
     }
   }
   return row;
@@ -175,7 +181,8 @@ arrow::Status Attempt::AlterTable(const std::string& name) {
     schema->arrow = schema->arrow->SetField(column, field->WithType(arrow::int64())).ValueOrDie();
     if (auto& missing = schema->missing[column]) missing = arrow::MakeScalar(int64_t{7});
   } else {
-    schema->arrow = schema->arrow->SetField(column, field->WithName(field->name() + "r")).ValueOrDie();
+    schema->arrow =
+        schema->arrow->SetField(column, field->WithName(field->name() + "r")).ValueOrDie();
   }
   table->schema = schema;
   return txn_->AlterTable(table->id, schema);
@@ -228,7 +235,8 @@ arrow::Status Attempt::InsertTwice(const std::string& name) {
   return status;
 }
 
-arrow::Result<std::vector<int64_t>> Attempt::RowIds(const TableModel& table, const std::vector<size_t>& positions) {
+arrow::Result<std::vector<int64_t>> Attempt::RowIds(const TableModel& table,
+                                                    const std::vector<size_t>& positions) {
   ARROW_ASSIGN_OR_RAISE(auto view, txn_->View(table.id));
   std::vector<int64_t> ids;
   if (table.schema->keyed()) {
@@ -236,11 +244,13 @@ arrow::Result<std::vector<int64_t>> Attempt::RowIds(const TableModel& table, con
     for (size_t position : positions) rows.push_back(table.rows[position]);
     ARROW_ASSIGN_OR_RAISE(const KeyBatch keys, ToKeys(*table.schema, rows));
     ARROW_RETURN_NOT_OK(view->Lookup(keys, &ids));
-    if (std::count(ids.begin(), ids.end(), -1) > 0) wrong_ = "a key that should be there is not found";
+    if (std::count(ids.begin(), ids.end(), -1) > 0)
+      wrong_ = "a key that should be there is not found";
   } else {
     const std::vector<int64_t> all = VisibleRowIds(*view);
     if (all.size() != table.rows.size()) {
-      wrong_ = std::to_string(all.size()) + " rows are visible instead of " + std::to_string(table.rows.size());
+      wrong_ = std::to_string(all.size()) + " rows are visible instead of " +
+               std::to_string(table.rows.size());
       return ids;
     }
     for (size_t position : positions) ids.push_back(all[position]);
@@ -253,7 +263,8 @@ arrow::Status Attempt::DeleteRows(const std::string& name, const std::vector<siz
   ARROW_ASSIGN_OR_RAISE(const std::vector<int64_t> ids, RowIds(*table, positions));
   if (!wrong_.empty()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const int64_t deleted, txn_->Delete(table->id, ids));
-  if (deleted != static_cast<int64_t>(ids.size())) wrong_ = "a delete counted rows that were not there";
+  if (deleted != static_cast<int64_t>(ids.size()))
+    wrong_ = "a delete counted rows that were not there";
   for (auto it = positions.rbegin(); it != positions.rend(); ++it) {
     table->rows.erase(table->rows.begin() + static_cast<int64_t>(*it));
   }
@@ -280,8 +291,10 @@ arrow::Status Attempt::Update(const std::string& name) {
 arrow::Status Attempt::AnyOperation() {
   const uint64_t what = Below(100);
   if (what < 8) return ChangeMeta();
-  if (model_.tables.size() < 2 || (what < 12 && model_.tables.size() < kMostTables)) return CreateTable();
-  const std::string name = std::next(model_.tables.begin(), static_cast<int64_t>(Below(model_.tables.size())))->first;
+  if (model_.tables.size() < 2 || (what < 12 && model_.tables.size() < kMostTables))
+    return CreateTable();
+  const std::string name =
+      std::next(model_.tables.begin(), static_cast<int64_t>(Below(model_.tables.size())))->first;
   const size_t rows = model_.tables.at(name)->rows.size();
   if (what < 14) return DropTable(name);
   if (what < 19) return AlterTable(name);
@@ -333,7 +346,8 @@ arrow::Status Workload::CommitAttempt(Transaction* txn, DatabaseModel next) {
   } else if (commit.value() == acknowledged_ + 1) {
     ++acknowledged_;
   } else {
-    wrong_ = "commit " + std::to_string(acknowledged_ + 1) + " got number " + std::to_string(commit.value());
+    wrong_ = "commit " + std::to_string(acknowledged_ + 1) + " got number " +
+             std::to_string(commit.value());
   }
   return wrong_.empty() ? arrow::Status::OK() : arrow::Status::Invalid(wrong_);
 }
@@ -350,7 +364,8 @@ arrow::Status Workload::CommitRows(Engine* engine, int commits, size_t text_size
   for (int i = 0; i <= commits; ++i) {
     ARROW_ASSIGN_OR_RAISE(auto txn, engine->Begin());
     Attempt attempt(txn.get(), model(), &random_, &wrong_);
-    ARROW_RETURN_NOT_OK(i == 0 ? attempt.CreateTable("rows", SchemaOfKind(0)) : attempt.InsertText("rows", i, text_size));
+    ARROW_RETURN_NOT_OK(i == 0 ? attempt.CreateTable("rows", SchemaOfKind(0))
+                               : attempt.InsertText("rows", i, text_size));
     ARROW_RETURN_NOT_OK(CommitAttempt(txn.get(), attempt.Take()));
   }
   return arrow::Status::OK();
@@ -392,8 +407,8 @@ std::string Workload::Adopt(Engine* engine) { return Adopt(engine, acknowledged_
 std::string Workload::Adopt(Engine* engine, uint64_t least) {
   const uint64_t recovered = engine->last_durable().value();
   if (recovered < least || recovered >= states_.size()) {
-    return "commit " + std::to_string(recovered) + " was recovered, " + std::to_string(least) + " to " +
-           std::to_string(states_.size() - 1) + " were expected";
+    return "commit " + std::to_string(recovered) + " was recovered, " + std::to_string(least) +
+           " to " + std::to_string(states_.size() - 1) + " were expected";
   }
   acknowledged_ = recovered;
   states_.resize(acknowledged_ + 1);

@@ -1,8 +1,9 @@
-// A seeded workload and the model of what it made: tables with and without keys, transactions over several tables and
-// metadata, updates, deletes, spills, definitions that change, flushes, merges, reopening.
+// A seeded workload and the model of what it made: tables with and without keys, transactions over
+// several tables and metadata, updates, deletes, spills, definitions that change, flushes, merges,
+// reopening.
 //
-// Everything is decided by the seed and the model, so that two runs from the same point do the same; only the engine's
-// database id differs.
+// Everything is decided by the seed and the model, so that two runs from the same point do the
+// same; only the engine's database id differs.
 #pragma once
 
 #include <cstdint>
@@ -25,29 +26,34 @@ struct Database {
 
   // Opens; what was open is closed first.
   arrow::Status Open();
-  // As a process that dies does: nothing is waited for. REQUIRES: the env's power is off, or it refuses writes.
+  // As a process that dies does: nothing is waited for. REQUIRES: the env's power is off, or it
+  // refuses writes.
   void Abandon() { engine.reset(); }
 };
 
-// Everything small: a flush every few commits, spills after a few dozen rows, merges of three files.
+// Everything small: a flush every few commits, spills after a few dozen rows, merges of three
+// files.
 EngineOptions SmallOptions();
 
 class Workload {
  public:
   explicit Workload(uint64_t seed);
 
-  // One random step: mostly a transaction, now and then a rollback, a flush, a merge or a reopening. An error of the
-  // engine ends the step; what it did not acknowledge is remembered as in flight.
+  // One random step: mostly a transaction, now and then a rollback, a flush, a merge or a
+  // reopening. An error of the engine ends the step; what it did not acknowledge is remembered as
+  // in flight.
   arrow::Status Step(Database* database);
   // One random transaction, committed.
   arrow::Status Commit(Engine* engine);
-  // Commits a new table (n int64, text utf8) and then `commits` transactions of one row each, with texts of this size.
+  // Commits a new table (n int64, text utf8) and then `commits` transactions of one row each, with
+  // texts of this size.
   arrow::Status CommitRows(Engine* engine, int commits, size_t text_size);
   // Commits a transaction that only deletes: all but every tenth row of every table.
   arrow::Status DeleteMost(Engine* engine);
 
-  // Compares an engine that just recovered. It may show what was acknowledged (or, with `least`, at least that commit), and
-  // what was in flight, whole or not at all. Goes on from what is there. Returns what is wrong, or "".
+  // Compares an engine that just recovered. It may show what was acknowledged (or, with `least`, at
+  // least that commit), and what was in flight, whole or not at all. Goes on from what is there.
+  // Returns what is wrong, or "".
   std::string Adopt(Engine* engine);
   std::string Adopt(Engine* engine, uint64_t least);
   // Compares an engine with what was acknowledged, by scan and by key; in flight is nothing.
@@ -56,13 +62,15 @@ class Workload {
   // What was in flight certainly failed: the engine said so and goes on taking writes.
   void ForgetInFlight() { states_.resize(acknowledged_ + 1); }
 
-  // Commits so far. The model after commit i is states()[i]; behind `acknowledged` there may be one that was in flight.
+  // Commits so far. The model after commit i is states()[i]; behind `acknowledged` there may be one
+  // that was in flight.
   uint64_t acknowledged() const { return acknowledged_; }
   const std::vector<std::shared_ptr<const DatabaseModel>>& states() const { return states_; }
   // Commits at the last Flush that succeeded: what survives without a log.
   uint64_t flushed() const { return flushed_; }
   const DatabaseModel& model() const { return *states_[acknowledged_]; }
-  // What the model found wrong inside a transaction (its own writes not seen, a key twice); "" when nothing.
+  // What the model found wrong inside a transaction (its own writes not seen, a key twice); "" when
+  // nothing.
   const std::string& wrong() const { return wrong_; }
   // Begins another sequence of random choices.
   void Reseed(uint64_t seed) { random_.seed(seed); }

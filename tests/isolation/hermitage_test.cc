@@ -1,6 +1,7 @@
-// The ten anomalies of Hermitage (github.com/ept/hermitage, by Martin Kleppmann), each as it is played there for snapshot isolation.
-// Pyralog prevents eight: G0, G1a, G1b, G1c, OTV, PMP, P4 and G-single. Write skew (G2-item) and anti-dependency
-// cycles over predicates (G2) are what snapshot isolation allows; the last two tests show them.
+// The ten anomalies of Hermitage (github.com/ept/hermitage, by Martin Kleppmann), each as it is
+// played there for snapshot isolation. Pyralog prevents eight: G0, G1a, G1b, G1c, OTV, PMP, P4 and
+// G-single. Write skew (G2-item) and anti-dependency cycles over predicates (G2) are what snapshot
+// isolation allows; the last two tests show them.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -35,11 +36,16 @@ class Hermitage : public ::testing::Test {
     EXPECT_TRUE(IsConflict(session->Execute("COMMIT").status()));
   }
   static Rows Select(const std::unique_ptr<Session>& session, const std::string& where = "true") {
-    auto table = session->Query("SELECT id::BIGINT, value::BIGINT FROM test WHERE " + where).ValueOrDie()->ToTable().ValueOrDie();
+    auto table = session->Query("SELECT id::BIGINT, value::BIGINT FROM test WHERE " + where)
+                     .ValueOrDie()
+                     ->ToTable()
+                     .ValueOrDie();
     Rows rows;
     for (int64_t i = 0; i < table->num_rows(); ++i) {
       auto at = [&](int column) {
-        return static_cast<const arrow::Int64Scalar&>(*table->column(column)->GetScalar(i).ValueOrDie()).value;
+        return static_cast<const arrow::Int64Scalar&>(
+                   *table->column(column)->GetScalar(i).ValueOrDie())
+            .value;
       };
       rows[at(0)] = at(1);
     }

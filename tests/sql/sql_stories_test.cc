@@ -1,5 +1,6 @@
-// Runs every story in tests/sql/*.test under several configurations: as it is, with a memtable so small that every
-// commit flushes, and with the database closed and opened again between statements.
+// Runs every story in tests/sql/*.test under several configurations: as it is, with a memtable so
+// small that every commit flushes, and with the database closed and opened again between
+// statements.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -100,9 +101,8 @@ using Case = std::pair<std::string, Configuration>;
 class SqlStories : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              ("pyralog-story-" + std::to_string(getpid()) + "-" + GetParam().first + "-" +
-               NameOf(GetParam().second));
+    folder_ = fs::temp_directory_path() / ("pyralog-story-" + std::to_string(getpid()) + "-" +
+                                           GetParam().first + "-" + NameOf(GetParam().second));
     fs::remove_all(folder_);
     Open();
   }

@@ -37,7 +37,8 @@ class StoryParser {
   bool AtEnd() const { return next_ >= lines_.size(); }
   std::string_view Line() const { return lines_[next_]; }
   arrow::Status Fail(const std::string& what) const {
-    return MakeError(ErrorCode::kInvalidArgument, "line " + std::to_string(next_ + 1) + ": " + what);
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "line " + std::to_string(next_ + 1) + ": " + what);
   }
 
   // The line that says what is expected of the next statement.
@@ -60,7 +61,8 @@ arrow::Status StoryParser::ParseHead(StoryRecord* record) const {
   if (line.starts_with(kCount)) {
     line.remove_prefix(kCount.size());
     record->kind = StoryRecord::Kind::kCount;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), record->count);
+    const auto [end, error] =
+        std::from_chars(line.data(), line.data() + line.size(), record->count);
     return error == std::errc() && end == line.data() + line.size() ? arrow::Status::OK()
                                                                     : Fail("not a number");
   }

@@ -1,5 +1,6 @@
-// SQLite's sqllogictest, select1 to select5, on Pyralog's own tables: 8,884 queries with answers, 1,822 statements.
-// Format: sqlite.org/sqllogictest. Run with the default memtable and with one that is flushed at every commit.
+// SQLite's sqllogictest, select1 to select5, on Pyralog's own tables: 8,884 queries with answers,
+// 1,822 statements. Format: sqlite.org/sqllogictest. Run with the default memtable and with one
+// that is flushed at every commit.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,7 +16,8 @@ namespace pyralog::suites {
 namespace {
 
 constexpr int kExpected = 8884 + 1822;
-// CREATE INDEX is refused by name in this version. Indexes never change an answer, so the queries after them still count.
+// CREATE INDEX is refused by name in this version. Indexes never change an answer, so the queries
+// after them still count.
 constexpr int kSkipped = 16;
 
 struct Case {
@@ -65,14 +67,16 @@ std::string ValueText(const arrow::Scalar& value, char type) {
   if (!number.ok()) return value.ToString();
   if (type == 'I') return (*number)->ToString();
   char text[64];
-  std::snprintf(text, sizeof(text), "%.3f", static_cast<const arrow::DoubleScalar&>(**number).value);
+  std::snprintf(text, sizeof(text), "%.3f",
+                static_cast<const arrow::DoubleScalar&>(**number).value);
   return text;
 }
 
 class SqlLogic {
  public:
   explicit SqlLogic(DatabaseOptions options) {
-    const std::string folder = (std::filesystem::temp_directory_path() / "pyralog_sqllogic_XXXXXX").string();
+    const std::string folder =
+        (std::filesystem::temp_directory_path() / "pyralog_sqllogic_XXXXXX").string();
     folder_ = folder;
     EXPECT_NE(mkdtemp(folder_.data()), nullptr);
     db_ = Database::Open(folder_ + "/db", options).ValueOrDie();
@@ -105,7 +109,8 @@ class SqlLogic {
       return got == c.answer[0] ? "" : "got " + got + ", want " + c.answer[0];
     }
     if (values == c.answer) return "";
-    return "got " + std::to_string(values.size()) + " values" + (values.empty() ? "" : ", first " + values[0]);
+    return "got " + std::to_string(values.size()) + " values" +
+           (values.empty() ? "" : ", first " + values[0]);
   }
 
  private:
@@ -152,7 +157,8 @@ void RunSuite(const char* name, DatabaseOptions options) {
         continue;
       }
       ++(wrong.empty() ? tally.passed : tally.failed);
-      if (!wrong.empty() && tally.failed <= 10) ADD_FAILURE() << path << ":" << c.line << ": " << wrong << "\n" << c.sql;
+      if (!wrong.empty() && tally.failed <= 10)
+        ADD_FAILURE() << path << ":" << c.line << ": " << wrong << "\n" << c.sql;
     }
   }
   EXPECT_EQ(tally.skipped, kSkipped);

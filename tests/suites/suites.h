@@ -10,7 +10,8 @@
 
 namespace pyralog::suites {
 
-// The folder of a suite below PYRALOG_SUITES (default ../shared/suites), or empty when it is not there.
+// The folder of a suite below PYRALOG_SUITES (default ../shared/suites), or empty when it is not
+// there.
 inline std::string SuiteFolder(const std::string& suite) {
   const char* root = std::getenv("PYRALOG_SUITES");
   const char* source = std::getenv("PYRALOG_SOURCE_DIR");
@@ -27,7 +28,8 @@ struct Tally {
 
   // Prints the sum and fails when it is not the expected total: a suite that shrinks shows.
   void Report(const char* suite, int expected) const {
-    std::printf("%s: %d passed, %d failed, %d skipped, %d expected\n", suite, passed, failed, skipped, expected);
+    std::printf("%s: %d passed, %d failed, %d skipped, %d expected\n", suite, passed, failed,
+                skipped, expected);
     EXPECT_EQ(failed, 0) << suite;
     EXPECT_EQ(passed + failed + skipped, expected) << suite;
   }
