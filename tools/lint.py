@@ -1,6 +1,6 @@
 """Formatting, layers, clang-tidy (with clang's warnings and thread-safety analysis), ruff and mypy.
 
-    lint.py [--jobs N] [FILE ...]
+    lint.py [--jobs N] [--no-tests] [FILE or FOLDER ...]
 
 clang-tidy reads each source file as its own translation unit, without unity batches and precompiled headers, so a
 missing include shows here. A file that was clean is remembered by the content of all it includes from this tree, and is
@@ -75,18 +75,18 @@ def tidy(path: Path) -> tuple[bool, str]:
     return done.returncode == 0, "\n".join(lines).replace(f"{ROOT}/", "")
 
 
-def run_tidy(only: list[Path], jobs: int) -> bool:
+def run_tidy(only: list[Path], jobs: int, tests: bool) -> bool:
     clean_folder = Path(os.environ.get("PYRALOG_CACHE", Path.home() / ".cache/pyralog")) / "tidy"
     clean_folder.mkdir(parents=True, exist_ok=True)
     commands = {
         Path(entry["file"]): entry["command"]
         for entry in json.loads((BUILD / "compile_commands.json").read_text())
-        if not entry["file"].startswith(f"{ROOT}/build/")
+        if not entry["file"].startswith(f"{ROOT}/build/") and (tests or not entry["file"].endswith("_test.cc"))
     }
     wanted = {
         path: clean_folder / fingerprint(path, command)
         for path, command in sorted(commands.items())
-        if not only or path in only
+        if not only or any(path == choice or path.is_relative_to(choice) for choice in only)
     }
     todo = [path for path, mark in wanted.items() if not mark.exists()]
     start = time.monotonic()
@@ -120,7 +120,8 @@ def run_layers() -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
-    parser.add_argument("files", nargs="*", type=Path, help="clang-tidy reads only these")
+    parser.add_argument("--no-tests", action="store_true", help="clang-tidy passes over unit tests")
+    parser.add_argument("files", nargs="*", type=Path, help="clang-tidy reads only these files and folders")
     options = parser.parse_args()
 
     ok = run_layers()
@@ -133,7 +134,7 @@ def main() -> int:
         scripts = [str(path.relative_to(ROOT)) for path in own_files(".py")]
         ok &= run("mypy", sys.executable, "-m", "mypy", "--cache-dir", "build/mypy", *scripts)
     if sources:
-        ok &= run_tidy([path.resolve() for path in options.files], options.jobs)
+        ok &= run_tidy([path.resolve() for path in options.files], options.jobs, not options.no_tests)
     print(f"lint: {'ok' if ok else 'FAILED'}")
     return 0 if ok else 1
 

@@ -224,6 +224,7 @@ std::string_view ViewAt(const ArrayData& data, int64_t index) {
 }
 
 const DataType& KeyStorageType(const DataType& type) {
+  // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): types outlive the call.
   if (type.id() != Type::EXTENSION) return type;
   return KeyStorageType(*static_cast<const arrow::ExtensionType&>(type).storage_type());
 }

@@ -60,7 +60,7 @@ uint64_t GroupStreamBytes(std::span<const LogRecord> records) {
 
 void EncodeFileHeader(const LogIdentity& identity, char* out) {
   std::memset(out, 0, kSectorSize);
-  std::memcpy(out, kRecordLogMagic, 8);
+  std::copy_n(kRecordLogMagic, 8, out);
   StoreLittle(out + 8, kRecordLogVersion);
   StoreLittle(out + 12, static_cast<uint32_t>(identity.kind));
   std::memcpy(out + 16, identity.database.data(), identity.database.size());

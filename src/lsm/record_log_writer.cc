@@ -94,7 +94,7 @@ arrow::Status FileLogWriter::CheckRecords(std::span<const LogRecord> records) co
 }
 
 arrow::Status FileLogWriter::FillTo(uint64_t target) {
-  const arrow::Status status = FillWithZeros(file_.get(), filled_, target);
+  arrow::Status status = FillWithZeros(file_.get(), filled_, target);
   if (status.ok()) {
     filled_ = target;
   } else if (GetErrorCode(status) == ErrorCode::kNoSpace) {
@@ -108,7 +108,7 @@ arrow::Status FileLogWriter::FillAhead() {
   if (size() <= filled_) return arrow::Status::OK();
   filled_ = size();
   if (step_ == 0) return arrow::Status::OK();
-  const arrow::Status status = FillTo(RoundUpToStep(filled_, step_));
+  arrow::Status status = FillTo(RoundUpToStep(filled_, step_));
   if (GetErrorCode(status) != ErrorCode::kNoSpace) return status;
   // There may be room for more groups all the same.
   step_ = 0;

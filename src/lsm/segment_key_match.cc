@@ -31,9 +31,7 @@ bool BeginsWith(std::string_view key, const uint8_t* value, bool is_signed) {
   if constexpr (sizeof(T) == 2) encoded = __builtin_bswap16(encoded);
   if constexpr (sizeof(T) == 4) encoded = __builtin_bswap32(encoded);
   if constexpr (sizeof(T) == 8) encoded = __builtin_bswap64(encoded);
-  T wanted;
-  std::memcpy(&wanted, key.data(), sizeof(T));
-  return wanted == encoded;
+  return LoadLittle<T>(std::string_view(key).data()) == encoded;
 }
 
 // Whether `key`, of at least `width` bytes, begins with the integer of `width` bytes at `value`:
