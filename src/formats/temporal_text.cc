@@ -26,6 +26,12 @@ int64_t FloorDivide(int64_t value, int64_t by) {
   return value % by < 0 ? quotient - 1 : quotient;
 }
 
+// 0 <= result < divisor.
+int64_t FloorRemainder(int64_t dividend, int64_t divisor) {
+  const int64_t remainder = dividend % divisor;
+  return remainder < 0 ? remainder + divisor : remainder;
+}
+
 void AppendPadded(uint64_t value, size_t width, std::string* out) {
   const std::string digits = std::to_string(value);
   if (digits.size() < width) out->append(width - digits.size(), '0');
@@ -95,8 +101,9 @@ void AppendTimestamp(int64_t units, arrow::TimeUnit::type unit, char separator, 
   const int64_t days = FloorDivide(seconds, kSecondsPerDay);
   AppendDate(days, out);
   *out += separator;
-  const int64_t second_of_day = seconds - days * kSecondsPerDay;
-  AppendTime(second_of_day * per_second + (units - seconds * per_second), unit, out);
+  // By remainders: the products of the quotients need not fit.
+  const int64_t second_of_day = FloorRemainder(seconds, kSecondsPerDay);
+  AppendTime(second_of_day * per_second + FloorRemainder(units, per_second), unit, out);
 }
 
 void AppendDuration(int64_t units, arrow::TimeUnit::type unit, std::string* out) {

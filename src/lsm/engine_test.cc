@@ -276,6 +276,7 @@ TEST_F(EngineTest, AColumnIsAddedAndDroppedWithoutTouchingSegments) {
   ASSERT_TRUE(txn->AlterTable(table, schema).ok());
   ASSERT_TRUE(txn->Commit().ok());
   EXPECT_EQ(Read(old_reader.get(), table), (Map{{1, "a"}, {2, "b"}}));
+  old_reader.reset();
   for (int round = 0; round < 3; ++round) {
     const auto view = Begin()->View(table).ValueOrDie();
     ASSERT_EQ(view->num_rows(), 2);
