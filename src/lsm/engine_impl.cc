@@ -160,9 +160,11 @@ arrow::Result<std::shared_ptr<SegmentSource>> EngineImpl::AdoptSegment(const Seg
 
 // ---- The manifest ----
 
-ManifestState EngineImpl::Describe(const TableMap& tables, uint32_t log_number) const {
+ManifestState EngineImpl::Describe(const TableMap& tables, uint32_t log_number,
+                                   std::optional<CommitNumber> log_from) const {
   ManifestState state;
   state.log_number = log_number;
+  state.log_from = log_from;
   state.commit = last_commit_;
   state.next_table = next_table_;
   state.next_segment = next_segment_;
@@ -328,12 +330,6 @@ arrow::Status EngineImpl::Close() {
   if (!options_.read_only && log_.state().ok()) {
     status &= log_.CloseWriter(/*goes_on=*/false);
     status &= manifest_->Close();
-    // A log without commits need not stay: who opens and only reads leaves no file behind.
-    const bool empty =
-        last_commit_ == recovery_.last_commit && log_number_ > manifest_->state().log_number;
-    if (status.ok() && empty && manifest_->state().commit <= recovery_.last_commit) {
-      (void)env_->RemoveFile(WalPath(log_number_));
-    }
   }
   lock_.reset();
   return status;

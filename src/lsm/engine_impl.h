@@ -131,7 +131,8 @@ class EngineImpl final : public Engine {
   arrow::Status WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments,
                           CommitNumber at, ManifestState* next);
   // The manifest state that describes `tables` now.
-  ManifestState Describe(const TableMap& tables, uint32_t log_number) const REQUIRES(commit_mutex_);
+  ManifestState Describe(const TableMap& tables, uint32_t log_number,
+                         std::optional<CommitNumber> log_from) const REQUIRES(commit_mutex_);
   // Makes `next` durable. Those of the new segments that it lists are no longer obsolete, unless
   // nothing was changed.
   arrow::Status ApplyManifest(ManifestState next,
@@ -161,6 +162,7 @@ class EngineImpl final : public Engine {
   arrow::Result<std::vector<ReplayedLog>> ReplayLogs() REQUIRES(commit_mutex_);
   arrow::Result<LogEnd> ReplayLog(uint32_t number, TableMap* tables, MetaMap* meta,
                                   uint64_t* records) REQUIRES(commit_mutex_);
+  arrow::Status CheckLogsReachManifest(uint32_t last) const REQUIRES(commit_mutex_);
   // Makes the log that takes new commits, and ends those before it for good.
   arrow::Result<std::unique_ptr<RecordLogWriter>> NextLog(const std::vector<ReplayedLog>& logs)
       REQUIRES(commit_mutex_);

@@ -142,7 +142,7 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
     if (next->sources.size() != version->sources.size() || !parts.empty())
       version = std::move(next);
   }
-  ManifestState state = Describe(tables, job->log_number);
+  ManifestState state = Describe(tables, job->log_number, job->snapshot);
   for (const auto& [segment, pack] : job->packed.packs) {
     if (state.segments.contains(segment)) state.packs[segment] = pack;
   }

@@ -5,12 +5,13 @@
 // state. Keys of the map, all optional:
 //
 //   "log"      number of the oldest write-ahead log that must be replayed
-//   "commit"   everything in here is as of this commit; log records up to it bring no metadata and
-//   no segment "ids"      [next table id, next segment id, next pack id] "meta"     { key: bytes
-//   value, or null when deleted }, with "meta_at": { key: commit that wrote it } "tables"   { id: {
-//   "schemas": [[commit, bytes schema] ...], "ordinal": rows below it are flushed }, or null when
-//   dropped } "add"      [[id, table, schema version, level, rows, arrow bytes, index bytes, index
-//   check, min birth, max birth] ...]
+//   "log_from" the last commit before that log: all commits up to "commit" that follow it are in
+//   the logs "commit"   everything in here is as of this commit; log records up to it bring no
+//   metadata and no segment "ids"      [next table id, next segment id, next pack id] "meta"     {
+//   key: bytes value, or null when deleted }, with "meta_at": { key: commit that wrote it }
+//   "tables"   { id: { "schemas": [[commit, bytes schema] ...], "ordinal": rows below it are
+//   flushed }, or null when dropped } "add"      [[id, table, schema version, level, rows, arrow
+//   bytes, index bytes, index check, min birth, max birth] ...]
 //              segments, in the table's order (an edit that changes a table's segments lists them
 //              all: "order")
 //   "order"    { table: [segment ids in row order] }
@@ -24,6 +25,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -46,6 +48,7 @@ struct ManifestTable {
 
 struct ManifestState {
   uint32_t log_number = 1;
+  std::optional<CommitNumber> log_from;  // nullopt: of a build that did not say
   CommitNumber commit;
   uint32_t next_table = 1;
   uint64_t next_segment = 1;

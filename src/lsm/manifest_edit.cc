@@ -162,8 +162,9 @@ void ApplySegments(const json& edit, ManifestState* state) {
 }
 
 arrow::Status Apply(const json& edit, ManifestState* state) {
-  static const std::set<std::string> kKnown = {"log",    "commit", "ids",    "meta",  "meta_at",
-                                               "tables", "add",    "remove", "order", "packs"};
+  static const std::set<std::string> kKnown = {"log",    "log_from", "commit", "ids",
+                                               "meta",   "meta_at",  "tables", "add",
+                                               "remove", "order",    "packs"};
   for (const auto& [key, value] : edit.items()) {
     if (!kKnown.contains(key)) {
       return MakeError(ErrorCode::kFormatVersion,
@@ -173,6 +174,8 @@ arrow::Status Apply(const json& edit, ManifestState* state) {
     }
   }
   if (edit.contains("log")) state->log_number = edit.at("log").get<uint32_t>();
+  if (edit.contains("log_from"))
+    state->log_from = CommitNumber(edit.at("log_from").get<uint64_t>());
   if (edit.contains("commit")) state->commit = CommitNumber(edit.at("commit").get<uint64_t>());
   if (edit.contains("ids")) {
     state->next_table = edit.at("ids").at(0).get<uint32_t>();
@@ -191,6 +194,7 @@ arrow::Result<std::string> EncodeManifestEdit(const ManifestState& from, const M
   json edit = {{"log", to.log_number},
                {"commit", to.commit.value()},
                {"ids", {to.next_table, to.next_segment, to.next_pack}}};
+  if (to.log_from) edit["log_from"] = to.log_from->value();
   if (from.meta != to.meta) {
     json at = json::object();
     json meta = EncodeMeta(*from.meta, *to.meta, &at);

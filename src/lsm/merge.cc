@@ -125,7 +125,8 @@ arrow::Status EngineImpl::InstallMerge(MergeJob* job) {
   at = next->sources.erase(at, at + static_cast<int64_t>(job->inputs.size()));
   if (job->output) next->sources.insert(at, {nullptr, job->output});
   table->second = std::move(next);
-  ManifestState state = Describe(tables, manifest_->state().log_number);
+  ManifestState state =
+      Describe(tables, manifest_->state().log_number, manifest_->state().log_from);
   for (const auto& [segment, pack] : packed.packs) state.packs[segment] = pack;
   ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state), {job->output}));
   if (job->output) job->output->SetPacked(job->output->deaths().last_death());

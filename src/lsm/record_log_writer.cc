@@ -243,7 +243,8 @@ arrow::Status SealRecordLog(io::Env* env, const std::string& path, LogKind kind,
   const bool closed = end.kind == LogEnd::Kind::kClosed;
   const uint64_t content = closed ? end.offset - kSectorSize : end.offset;
   RETURN_NOT_OK(WriteAgain(file.get(), end.durable_offset, content));
-  if (!closed) RETURN_NOT_OK(file->Truncate(content));
+  // A closing record that is there goes, too: over it, a half-written one would read as damage.
+  RETURN_NOT_OK(file->Truncate(content));
   // First the cut: a closing record must never be durable in front of what was cut off.
   RETURN_NOT_OK(file->Sync());
   const std::string body = ClosingBody(log_number, goes_on);

@@ -337,6 +337,7 @@ arrow::Result<std::vector<EngineImpl::ReplayedLog>> EngineImpl::ReplayLogs() {
     logs.push_back(log);
   }
   if (logs.back().end.goes_on) return Damaged(WalPath(logs.back().number + 1) + ": is missing");
+  ARROW_RETURN_NOT_OK(CheckLogsReachManifest(logs.back().number));
   oldest_log_ = first;
   log_number_ = logs.back().number;
   last_commit_ = std::max(recovery_.last_commit, manifest_->state().commit);
@@ -346,6 +347,17 @@ arrow::Result<std::vector<EngineImpl::ReplayedLog>> EngineImpl::ReplayLogs() {
   meta_.clear();
   meta_.push_back({last_commit_, std::move(meta)});
   return logs;
+}
+
+arrow::Status EngineImpl::CheckLogsReachManifest(uint32_t last) const {
+  // The manifest tells of commits whose rows are in the logs: logs that end before them lost their
+  // end.
+  const ManifestState& state = manifest_->state();
+  const CommitNumber reached =
+      recovery_.log_records > 0 ? recovery_.last_commit : state.log_from.value_or(state.commit);
+  if (reached >= state.commit) return arrow::Status::OK();
+  return Damaged(WalPath(last) + ": ends after commit " + std::to_string(reached.value()) +
+                 ", but commit " + std::to_string(state.commit.value()) + " was made");
 }
 
 arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::NextLog(
@@ -381,7 +393,7 @@ arrow::Status EngineImpl::StartLog(const std::vector<ReplayedLog>& logs) {
   reclaim_due_ = reclaim_due_ || log_number_ - oldest_log_ > kMostLogs;
   if (recovery_.log_records > 0 || log_number_ == oldest_log_) return arrow::Status::OK();
   // Nothing in the logs: they end here, so that opening and closing leaves one file.
-  ManifestState state = Describe(*CurrentTables(), log_number_);
+  ManifestState state = Describe(*CurrentTables(), log_number_, last_commit_);
   ARROW_RETURN_NOT_OK(ApplyManifest(std::move(state)));
   RemoveUnneededFiles();
   return arrow::Status::OK();

@@ -165,7 +165,7 @@ StoredDatabase MakeLog(int commits, size_t text_size) {
   database.options.wal_bytes = 64 << 20;
   EXPECT_TRUE(database.Open().ok());
   EXPECT_TRUE(stored.workload.CommitRows(database.engine.get(), commits, text_size).ok());
-  CutPower(stored.env.get(), &database, CrashMode::kLoseAll, 0);
+  CutPower(stored.env.get(), &database, CrashMode::kKeepAll, 0);
   return stored;
 }
 
@@ -177,7 +177,7 @@ StoredDatabase MakeThreeLogs(bool closed) {
     EXPECT_TRUE(database.Open().ok());
     EXPECT_TRUE(stored.workload.Commit(database.engine.get()).ok());
     if (closed && i == 1) continue;
-    CutPower(stored.env.get(), &database, CrashMode::kLoseAll, 0);
+    CutPower(stored.env.get(), &database, CrashMode::kKeepAll, 0);
   }
   return stored;
 }

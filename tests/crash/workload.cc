@@ -48,8 +48,8 @@ class Attempt {
   arrow::Status AnyOperation();
   arrow::Status CreateTable();
   arrow::Status CreateTable(const std::string& name, const TableSchemaPtr& schema);
-  // A row of a table of kind 0.
-  arrow::Status InsertText(const std::string& name, int64_t number, size_t text_size);
+  // Rows of a table of kind 0.
+  arrow::Status InsertTexts(const std::string& name, int count, size_t text_size);
   arrow::Status DeleteRows(const std::string& name, const std::vector<size_t>& positions);
   // The transaction's own view of what it touched is what the model says.
   arrow::Status CheckOwnView();
@@ -216,12 +216,16 @@ arrow::Status Attempt::Insert(const std::string& name, size_t count) {
   return arrow::Status::OK();
 }
 
-arrow::Status Attempt::InsertText(const std::string& name, int64_t number, size_t text_size) {
+arrow::Status Attempt::InsertTexts(const std::string& name, int count, size_t text_size) {
   TableModel* table = Edit(name);
-  std::string text(text_size, 'a');
-  for (char& c : text) c = static_cast<char>('a' + Below(26));
-  table->rows.push_back({std::to_string(number), text});
-  return txn_->Append(table->id, ToBatch(*table->schema->arrow, {table->rows.back()}));
+  std::vector<Row> rows;
+  for (int i = 0; i < count; ++i) {
+    std::string text(text_size, 'a');
+    for (char& c : text) c = static_cast<char>('a' + Below(26));
+    rows.push_back({std::to_string(i), std::move(text)});
+  }
+  table->rows.insert(table->rows.end(), rows.begin(), rows.end());
+  return txn_->Append(table->id, ToBatch(*table->schema->arrow, rows));
 }
 
 // A key that is there already must be refused, and the other row of its batch with it.
@@ -360,12 +364,13 @@ arrow::Status Workload::Commit(Engine* engine) {
   return CommitAttempt(txn.get(), attempt.Take());
 }
 
-arrow::Status Workload::CommitRows(Engine* engine, int commits, size_t text_size) {
-  for (int i = 0; i <= commits; ++i) {
+arrow::Status Workload::CommitRows(Engine* engine, int commits, size_t text_size, int rows) {
+  const bool create = !model().tables.contains("rows");
+  for (int i = create ? -1 : 0; i < commits; ++i) {
     ARROW_ASSIGN_OR_RAISE(auto txn, engine->Begin());
     Attempt attempt(txn.get(), model(), &random_, &wrong_);
-    ARROW_RETURN_NOT_OK(i == 0 ? attempt.CreateTable("rows", SchemaOfKind(0))
-                               : attempt.InsertText("rows", i, text_size));
+    ARROW_RETURN_NOT_OK(i < 0 ? attempt.CreateTable("rows", SchemaOfKind(0))
+                              : attempt.InsertTexts("rows", rows, text_size));
     ARROW_RETURN_NOT_OK(CommitAttempt(txn.get(), attempt.Take()));
   }
   return arrow::Status::OK();

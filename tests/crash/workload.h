@@ -45,9 +45,9 @@ class Workload {
   arrow::Status Step(Database* database);
   // One random transaction, committed.
   arrow::Status Commit(Engine* engine);
-  // Commits a new table (n int64, text utf8) and then `commits` transactions of one row each, with
-  // texts of this size.
-  arrow::Status CommitRows(Engine* engine, int commits, size_t text_size);
+  // Commits transactions of `rows` rows each, with texts of this size, into the table "rows" (n
+  // int64, text utf8), which is made when it is not there.
+  arrow::Status CommitRows(Engine* engine, int commits, size_t text_size, int rows = 1);
   // Commits a transaction that only deletes: all but every tenth row of every table.
   arrow::Status DeleteMost(Engine* engine);
 
