@@ -30,8 +30,9 @@ void AddMode(CLI::App* app, std::optional<OutputMode>* mode) {
          "--out",
          [mode](const std::string& name) {
            *mode = OutputModeNamed(name);
-           if (!*mode)
+           if (!*mode) {
              throw CLI::ValidationError("--out", "'" + name + "' is none of " + OutputModeNames());
+           }
          },
          "How results are written: " + OutputModeNames() + "; box on a terminal, else csv")
       ->type_name("MODE");

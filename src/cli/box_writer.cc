@@ -80,8 +80,9 @@ class BoxWriter : public formats::BatchWriter {
   }
 
   void Keep(Line line) {
-    for (size_t i = 0; i < line.size(); ++i)
+    for (size_t i = 0; i < line.size(); ++i) {
       widths_[i] = std::max(widths_[i], DisplayWidth(line[i]));
+    }
     lines_.push_back(std::move(line));
   }
 

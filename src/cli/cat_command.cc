@@ -29,8 +29,9 @@ class PlanReader : public arrow::RecordBatchReader {
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     batch->reset();
     while (left_ != 0) {
-      if (Interrupts::Get().requested())
+      if (Interrupts::Get().requested()) {
         return MakeError(ErrorCode::kInterrupted, "cancelled by Ctrl-C");
+      }
       if (current_ == nullptr) {
         if (next_ == plan_.tasks.size()) break;
         ARROW_ASSIGN_OR_RAISE(current_, plan_.tasks[next_++]->Open());

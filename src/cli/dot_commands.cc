@@ -106,8 +106,9 @@ arrow::Status SetMode(Console& console, const DotArguments& arguments) {
   Display& display = console.settings().display;
   if (arguments.empty()) return console.WriteText(std::string(OutputModeName(display.mode)) + "\n");
   const auto mode = OutputModeNamed(arguments.front());
-  if (!mode)
+  if (!mode) {
     return BadArgument("no mode is called '" + arguments.front() + "': " + OutputModeNames());
+  }
   if (*mode == OutputMode::kArrow && StandardOutput::IsTerminal()) {
     return BadArgument(
         "Arrow streams are binary: they are for files and programs, not for a terminal");

@@ -60,8 +60,9 @@ arrow::Result<std::string> DescribeFile(const std::string& path) {
   std::string text = fmt::format("{:<16}{}\n", "file", path);
   text += fmt::format("{:<16}{} ({})\n", "format", format.name, format.title);
   text += fmt::format("{:<16}{} ({} bytes)\n", "size", SizeText(source->size()), source->size());
-  for (const auto& [name, value] : dataset->Describe())
+  for (const auto& [name, value] : dataset->Describe()) {
     text += fmt::format("{:<16}{}\n", name, value);
+  }
   for (const formats::Member& member : dataset->members()) {
     ARROW_RETURN_NOT_OK(AppendMember(*dataset, member, path, &text));
   }

@@ -32,11 +32,11 @@ Interrupts& Interrupts::Get() {
 }
 
 void Interrupts::Start(Insistence insistence) {
-  const sigset_t signals = InterruptSignal();
-  if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0)
-    return;  // Ctrl-C then ends the process, as without this class
   struct sigaction inherited{};
   if (sigaction(SIGINT, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN) return;
+  // Without the pipe Ctrl-C ends the process, as without this class.
+  if (::pipe2(wake_, O_CLOEXEC | O_NONBLOCK) != 0) return;
+  const sigset_t signals = InterruptSignal();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([this, insistence] { Watch(insistence); }).detach();
 }

@@ -98,8 +98,9 @@ ResultKind ResultKindOf(std::string_view statement, const arrow::Schema& schema)
   const std::initializer_list<std::string_view> changing = {"INSERT", "UPDATE", "DELETE", "MERGE"};
   if (StartsWithAnyOf(words, {"WITH"}) && !Contains(words, changing)) return ResultKind::kRows;
   if (success) return ResultKind::kNothing;
-  if (StartsWithAnyOf(words, {"WITH"}) || StartsWithAnyOf(words, changing))
+  if (StartsWithAnyOf(words, {"WITH"}) || StartsWithAnyOf(words, changing)) {
     return ResultKind::kChanges;
+  }
   if (StartsWithAnyOf(words, {"COPY", "CREATE"})) return ResultKind::kWritten;
   return StartsWithAnyOf(words, {"EXECUTE", "PIVOT", "UNPIVOT"}) ? ResultKind::kRows
                                                                  : ResultKind::kNothing;

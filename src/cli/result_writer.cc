@@ -38,8 +38,9 @@ class MarkdownWriter : public formats::RowTextWriter {
  public:
   MarkdownWriter(StreamPtr out, TextPtrs columns, const arrow::Schema& schema)
       : RowTextWriter(std::move(out), std::move(columns)) {
-    for (const auto& field : schema.fields())
+    for (const auto& field : schema.fields()) {
       AppendCell(Printable(field->name(), LineBreaks::kEscape));
+    }
     *pending() += "|\n";
     for (const auto& field : schema.fields()) {
       *pending() += IsRightAligned(*field->type()) ? "| ---: " : "| --- ";
@@ -106,8 +107,9 @@ arrow::Result<WriterPtr> MakeFormatWriter(const char* format, const StreamPtr& o
 
 std::string OutputModeNames() {
   std::string names;
-  for (const NamedMode& known : kModes)
+  for (const NamedMode& known : kModes) {
     names += (names.empty() ? "" : ", ") + std::string(known.name);
+  }
   return names;
 }
 

@@ -28,8 +28,9 @@ std::shared_ptr<arrow::Array> Numbers(int64_t from, int64_t count) {
 std::shared_ptr<arrow::RecordBatch> Rows(const std::vector<std::string>& names,
                                          const arrow::ArrayVector& columns) {
   arrow::FieldVector fields;
-  for (size_t i = 0; i < names.size(); ++i)
+  for (size_t i = 0; i < names.size(); ++i) {
     fields.push_back(arrow::field(names[i], columns[i]->type()));
+  }
   return arrow::RecordBatch::Make(arrow::schema(fields), columns.front()->length(), columns);
 }
 

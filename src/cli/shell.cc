@@ -38,10 +38,9 @@ ExitCode RunShell(Console& console) {
     editor.AddToEntry(line.text);
     const arrow::Status ran = console.RunText(line.text + "\n");
     if (!ran.ok()) {
-      if (Interrupts::Get().requested())
-        status = console.WriteText("\n");  // behind the terminal's own ^C
-      if (console.ReportFailure(ran) == ExitCode::kDone)
-        return ExitCode::kDone;  // the terminal is gone
+      // Behind the terminal's own ^C.
+      if (Interrupts::Get().requested()) status = console.WriteText("\n");
+      if (console.ReportFailure(ran) == ExitCode::kDone) return ExitCode::kDone;  // nobody reads
       console.DropPending();
     }
     Interrupts::Get().Clear();
