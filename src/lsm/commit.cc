@@ -34,6 +34,17 @@ std::string KeyText(const PreparedTable& table, const KeyBatch* keys, int64_t i)
   return "of a spilled row";
 }
 
+// Deletes rows or drops tables, and adds none.
+bool FreesRoom(const PreparedCommit& prepared) {
+  const bool only_deletes = std::all_of(
+      prepared.tables.begin(), prepared.tables.end(),
+      [](const PreparedTable& table) { return table.batches.empty() && table.segments.empty(); });
+  const bool only_drops =
+      std::all_of(prepared.table_changes.begin(), prepared.table_changes.end(),
+                  [](const TableChange& change) { return change.op == TableOp::kDrop; });
+  return only_deletes && only_drops;
+}
+
 bool IsOwnDeletion(const PreparedTable& table, const RowSource* source, int64_t row) {
   return std::any_of(
       table.deletions.begin(), table.deletions.end(), [&](const PreparedTable::Deletions& d) {
@@ -306,25 +317,22 @@ arrow::Status EngineImpl::ApplyCommit(PreparedCommit prepared, CommitNumber comm
   return arrow::Status::OK();
 }
 
-arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit prepared) {
+arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit* prepared) {
   if (closed_) return MakeError(ErrorCode::kTransaction, "the database was closed");
   ARROW_RETURN_NOT_OK(log_.state());
-  ARROW_RETURN_NOT_OK(CheckMeta(prepared));
-  ARROW_RETURN_NOT_OK(CheckTables(prepared));
-  bool only_deletes = true;
-  for (PreparedTable& table : prepared.tables) {
+  ARROW_RETURN_NOT_OK(CheckMeta(*prepared));
+  ARROW_RETURN_NOT_OK(CheckTables(*prepared));
+  for (PreparedTable& table : prepared->tables) {
     ARROW_RETURN_NOT_OK(ResolveDeletions(&table));
-    ARROW_RETURN_NOT_OK(CheckKeys(prepared, table));
-    only_deletes &= table.batches.empty() && table.segments.empty();
+    ARROW_RETURN_NOT_OK(CheckKeys(*prepared, table));
   }
   const CommitNumber commit = last_commit_.Next();
   std::string record;
   if (options_.durability != Durability::kOff) {
-    ARROW_ASSIGN_OR_RAISE(record, EncodeRecord(prepared, commit));
-    // What frees space may use the room that is kept for it.
-    ARROW_RETURN_NOT_OK(log_.Reserve(record.size(), only_deletes));
+    ARROW_ASSIGN_OR_RAISE(record, EncodeRecord(*prepared, commit));
+    ARROW_RETURN_NOT_OK(log_.Reserve(record.size()));
   }
-  if (auto applied = ApplyCommit(std::move(prepared), commit); !applied.ok()) {
+  if (auto applied = ApplyCommit(std::move(*prepared), commit); !applied.ok()) {
     Fail(applied, "applying a commit");
     return applied;
   }
@@ -337,12 +345,26 @@ arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit prepared) {
 arrow::Result<CommitNumber> EngineImpl::Commit(PreparedCommit prepared) {
   ARROW_RETURN_NOT_OK(WriteState());
   ARROW_RETURN_NOT_OK(WaitForRoom());
-  CommitNumber commit;
-  {
+  const bool frees = FreesRoom(prepared);
+  auto attempt = [&] {
     MutexLock lock(commit_mutex_);
-    ARROW_ASSIGN_OR_RAISE(commit, CommitLocked(std::move(prepared)));
+    return CommitLocked(&prepared);
+  };
+  auto logged = attempt();
+  const bool full = GetErrorCode(logged.status()) == ErrorCode::kNoSpace;
+  if (full) {
+    // What frees room may use the room that is kept for it; all else waits for what was freed.
+    if (frees) {
+      reserve_.Release();
+      logged = attempt();
+    }
+    if (GetErrorCode(logged.status()) == ErrorCode::kNoSpace && MakeRoom(frees).ok()) {
+      logged = attempt();
+    }
   }
+  ARROW_ASSIGN_OR_RAISE(const CommitNumber commit, logged);
   ARROW_RETURN_NOT_OK(log_.WaitDurable(commit));
+  if (full && frees) (void)MakeRoom(false);
   if (options_.background_work) {
     if (FlushDue()) WakeBackground();
   } else {

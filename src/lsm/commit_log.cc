@@ -24,17 +24,17 @@ void CommitLog::WaitIdle() {
   while (writing_) idle_.Wait(mutex_);
 }
 
-arrow::Status CommitLog::Reserve(uint64_t bytes, bool urgent) {
+arrow::Status CommitLog::Reserve(uint64_t bytes) {
   MutexLock lock(mutex_);
   ARROW_RETURN_NOT_OK(dead_);
   if (!writer_) return arrow::Status::OK();  // durability is off
-  const uint64_t wanted = bytes + kRecordFrame + kGroupSlack + (urgent ? 0 : kEmergency);
+  const uint64_t wanted = bytes + kRecordFrame + kGroupSlack;
   if (available_ >= wanted) return arrow::Status::OK();
   WaitIdle();
   ARROW_RETURN_NOT_OK(dead_);
   UpdateAvailable();
   if (available_ >= wanted) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(writer_->Reserve(queued_bytes_ + wanted + kEmergency));
+  ARROW_RETURN_NOT_OK(writer_->Reserve(queued_bytes_ + wanted));
   UpdateAvailable();
   return arrow::Status::OK();
 }

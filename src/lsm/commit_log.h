@@ -33,9 +33,8 @@ class CommitLog {
   // Drain).
   void SetWriter(std::unique_ptr<RecordLogWriter> writer) EXCLUDES(mutex_);
 
-  // Space for a record of this size, kept apart until it is queued; `urgent` records may use the
-  // last kEmergency bytes. kNoSpace changes nothing.
-  arrow::Status Reserve(uint64_t bytes, bool urgent) EXCLUDES(mutex_);
+  // Space for a record of this size, kept apart until it is queued. kNoSpace changes nothing.
+  arrow::Status Reserve(uint64_t bytes) EXCLUDES(mutex_);
   // Queues one commit's record. Order of calls is order in the log. REQUIRES: Reserve.
   void Queue(std::string record, CommitNumber commit) EXCLUDES(mutex_);
   // Returns when the commit is durable as the setting says.
@@ -52,8 +51,6 @@ class CommitLog {
   uint64_t bytes() const EXCLUDES(mutex_);  // of the current file
 
  private:
-  static constexpr uint64_t kEmergency = 256 * 1024;
-
   arrow::Status WriteQueued(bool sync) REQUIRES(mutex_);
   void WaitIdle() REQUIRES(mutex_);
   void UpdateAvailable() REQUIRES(mutex_);

@@ -33,6 +33,9 @@ struct EngineOptions {
   uint64_t spill_bytes = 8 << 20;      // a transaction's private rows, before they go to segments
   uint64_t wal_bytes = 64 << 20;       // log, before memtables are flushed to cut it
   uint64_t wal_preallocate_bytes = 4 << 20;
+  // Kept on the disk for what frees room when it is full: an eighth of the segments, but between an
+  // eighth of this and all of it.
+  uint64_t reserve_bytes = 8 << 20;
   uint64_t merge_target_bytes = 256 << 20;  // merges make no file larger than this
   int merge_fanin = 8;                      // similar-sized neighbours that are merged into one
   bool background_work =

@@ -29,11 +29,16 @@ arrow::Result<std::unique_ptr<Engine>> Engine::Open(io::Env* env, std::string pa
 }
 
 EngineImpl::EngineImpl(io::Env* env, std::string path, EngineOptions options)
-    : env_(env), path_(std::move(path)), options_(options), log_(options.durability) {}
+    : env_(env),
+      path_(std::move(path)),
+      options_(options),
+      log_(options.durability),
+      reserve_(env, PathOf("tmp/reserve")) {}
 
 EngineImpl::~EngineImpl() { (void)Close(); }
 
 arrow::Result<std::unique_ptr<Transaction>> EngineImpl::Begin() {
+  if (closed_) return MakeError(ErrorCode::kTransaction, path_ + ": the database was closed");
   return std::make_unique<TransactionImpl>(this, TakeSnapshot());
 }
 
@@ -115,9 +120,13 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t n
       std::clamp(expected, std::min(kSmallestLog, options_.wal_preallocate_bytes),
                  options_.wal_preallocate_bytes);
   // A failed attempt may have left one that was never used.
-  ARROW_ASSIGN_OR_RAISE(
-      auto writer, RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_,
-                                           number, preallocate, /*replace=*/true));
+  auto create = [&](uint64_t bytes) {
+    return RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_, number,
+                                   bytes, /*replace=*/true);
+  };
+  auto writer = create(preallocate);
+  if (GetErrorCode(writer.status()) == ErrorCode::kNoSpace) writer = create(0);
+  ARROW_RETURN_NOT_OK(writer);
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
   return writer;
 }
@@ -156,6 +165,17 @@ arrow::Result<std::shared_ptr<SegmentSource>> EngineImpl::AdoptSegment(const Seg
                                                                        TableSchemaPtr schema) {
   ARROW_RETURN_NOT_OK(env_->SyncDir(TableFolder(meta.table)));
   return OpenSegment(meta, std::move(schema));
+}
+
+arrow::Status EngineImpl::KeepReserve() {
+  uint64_t stored = 0;
+  for (const auto& [id, version] : *CurrentTables()) {
+    for (const SourceEntry& entry : version->sources) {
+      if (entry.segment) stored += entry.segment->meta().arrow_bytes;
+    }
+  }
+  const uint64_t most = options_.reserve_bytes;
+  return reserve_.Keep(std::clamp(stored / 8, most / 8, most));
 }
 
 // ---- The manifest ----
@@ -331,6 +351,7 @@ arrow::Status EngineImpl::Close() {
     status &= log_.CloseWriter(/*goes_on=*/false);
     status &= manifest_->Close();
   }
+  reserve_.Release();
   lock_.reset();
   return status;
 }

@@ -20,6 +20,7 @@
 #include "lsm/commit_record.h"
 #include "lsm/engine.h"
 #include "lsm/manifest.h"
+#include "lsm/space_reserve.h"
 #include "lsm/version.h"
 
 namespace pyralog::lsm {
@@ -110,7 +111,7 @@ class EngineImpl final : public Engine {
       REQUIRES(commit_mutex_);
   TableVersionPtr WithSegments(const PreparedTable& table, const TableVersion& version,
                                CommitNumber commit) REQUIRES(commit_mutex_);
-  arrow::Result<CommitNumber> CommitLocked(PreparedCommit prepared) REQUIRES(commit_mutex_);
+  arrow::Result<CommitNumber> CommitLocked(PreparedCommit* prepared) REQUIRES(commit_mutex_);
   arrow::Status WaitForRoom();
 
   // ---- Background work (flush.cc, merge.cc) ----
@@ -123,6 +124,8 @@ class EngineImpl final : public Engine {
   arrow::Status InstallFlush(FlushJob* job) REQUIRES(commit_mutex_);
   // One merge if one is due; *did says whether.
   arrow::Status MergeOnce(bool* did) REQUIRES(flush_mutex_);
+  // The mostly dead segment of which the least is left.
+  bool PickRewrite(MergeJob* job) const;
   bool PickMerge(MergeJob* job) const;
   arrow::Status WriteMerge(MergeJob* job) REQUIRES(flush_mutex_);
   arrow::Status InstallMerge(MergeJob* job) REQUIRES(commit_mutex_);
@@ -140,6 +143,13 @@ class EngineImpl final : public Engine {
       REQUIRES(commit_mutex_);
   void RemoveUnneededFiles() REQUIRES(commit_mutex_);
   arrow::Status RunDueWork() EXCLUDES(flush_mutex_, commit_mutex_);
+  arrow::Status MergeAllDue() REQUIRES(flush_mutex_);
+  // For a full disk: gives back the room of what is dead, by help of the reserve. `use_reserve`:
+  // the room that was kept may be used up by the caller; otherwise it is kept again, or kNoSpace.
+  arrow::Status MakeRoom(bool use_reserve) EXCLUDES(flush_mutex_, commit_mutex_);
+  // Whether a rewrite or a flush gives back more room than it takes.
+  bool HoldsDeadRows() const;
+  arrow::Status DropTheDead() REQUIRES(flush_mutex_);
   void BackgroundLoop();
   void WakeBackground();
 
@@ -180,6 +190,7 @@ class EngineImpl final : public Engine {
       REQUIRES(commit_mutex_);
   arrow::Status StartLog(const std::vector<ReplayedLog>& logs) REQUIRES(commit_mutex_);
   arrow::Status RemoveOrphans() REQUIRES(commit_mutex_);
+  arrow::Status ClearScratch() REQUIRES(commit_mutex_);
 
   std::string PathOf(std::string_view name) const { return io::JoinPath(path_, name); }
   std::string WalPath(uint32_t number) const;
@@ -188,6 +199,7 @@ class EngineImpl final : public Engine {
   std::shared_ptr<SegmentSource> OpenSegment(const SegmentMeta& meta, TableSchemaPtr schema) const;
   // A log file of this number, with room for about as many bytes as are expected.
   arrow::Result<std::unique_ptr<RecordLogWriter>> CreateWal(uint32_t number, uint64_t expected);
+  arrow::Status KeepReserve();
   arrow::Status MakeTableFolder(TableId table) EXCLUDES(folders_mutex_);
   struct TableDrop {
     CommitNumber commit;
@@ -210,6 +222,7 @@ class EngineImpl final : public Engine {
   RecoveryReport recovery_;
 
   CommitLog log_;
+  SpaceReserve reserve_;
   Mutex folders_mutex_;
   std::set<TableId> folders_ GUARDED_BY(folders_mutex_);  // of tables, known to be durable
 
@@ -226,7 +239,7 @@ class EngineImpl final : public Engine {
   std::map<TableId, CommitNumber> last_write_ GUARDED_BY(commit_mutex_);
   // Segments of dropped tables: their files stay until no manifest lists them.
   std::vector<std::shared_ptr<SegmentSource>> dropped_ GUARDED_BY(commit_mutex_);
-  bool closed_ GUARDED_BY(commit_mutex_) = false;
+  std::atomic<bool> closed_{false};
 
   mutable Mutex state_mutex_;
   std::shared_ptr<const TableMap> tables_ GUARDED_BY(state_mutex_);

@@ -39,12 +39,15 @@ bool EngineImpl::FlushDue() const {
 }
 
 arrow::Status EngineImpl::Freeze(FlushJob* job) {
-  // The next log file exists, durably, before the old one is closed.
-  ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1, log_bytes_total_));
-  ARROW_RETURN_NOT_OK(log_.CloseWriter(/*goes_on=*/true));
-  if (options_.durability != Durability::kOff) log_.SetWriter(std::move(writer));
-  ++log_number_;
-  log_bytes_total_ = 0;
+  // The next log file exists, durably, before the old one is closed. A log that nothing was written
+  // to, since a flush that failed, goes on.
+  if (log_bytes_total_ > 0 || active_bytes_ > 0 || reclaim_due_) {
+    ARROW_ASSIGN_OR_RAISE(auto writer, CreateWal(log_number_ + 1, log_bytes_total_));
+    ARROW_RETURN_NOT_OK(log_.CloseWriter(/*goes_on=*/true));
+    if (options_.durability != Durability::kOff) log_.SetWriter(std::move(writer));
+    ++log_number_;
+    log_bytes_total_ = 0;
+  }
   TableMap tables = *CurrentTables();
   uint64_t frozen = 0;
   for (auto& [id, version] : tables) {
@@ -202,10 +205,39 @@ arrow::Status EngineImpl::Flush() {
 }
 
 arrow::Status EngineImpl::RunDueWork() {
-  MutexLock lock(flush_mutex_);
-  if (FlushDue()) ARROW_RETURN_NOT_OK(FlushOnce());
+  arrow::Status status;
+  {
+    MutexLock lock(flush_mutex_);
+    if (FlushDue()) status = FlushOnce();
+    if (status.ok()) status = MergeAllDue();
+    if (status.ok()) (void)KeepReserve();  // if a full disk had taken it
+    if (GetErrorCode(status) != ErrorCode::kNoSpace) return status;
+  }
+  return MakeRoom(false).ok() ? arrow::Status::OK() : status;
+}
+
+arrow::Status EngineImpl::MergeAllDue() {
   for (bool did = true; did;) ARROW_RETURN_NOT_OK(MergeOnce(&did));
   return arrow::Status::OK();
+}
+
+arrow::Status EngineImpl::DropTheDead() {
+  // Merges take mostly dead segments first, the smallest rest first, so that each makes room for
+  // the next; then the memtables, whose dead rows the log still holds.
+  arrow::Status status = MergeAllDue();
+  if (!status.ok() && GetErrorCode(status) != ErrorCode::kNoSpace) return status;
+  ARROW_RETURN_NOT_OK(FlushOnce());
+  return MergeAllDue();
+}
+
+arrow::Status EngineImpl::MakeRoom(bool use_reserve) {
+  ARROW_RETURN_NOT_OK(WriteState());
+  MutexLock lock(flush_mutex_);
+  if (!HoldsDeadRows()) return MakeError(ErrorCode::kNoSpace, path_ + ": nothing can be freed");
+  reserve_.Release();
+  arrow::Status status = DropTheDead();
+  if (use_reserve) return status;
+  return KeepReserve() & status;
 }
 
 arrow::Status EngineImpl::DrainBackgroundWork() {

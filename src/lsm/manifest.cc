@@ -146,8 +146,12 @@ arrow::Status Manifest::Rotate(ManifestState next) {
   // An attempt that failed or was cut off may have left one.
   ARROW_ASSIGN_OR_RAISE(const bool left_over, env_->Exists(path));
   if (left_over) ARROW_RETURN_NOT_OK(env_->RemoveFile(path));
-  ARROW_ASSIGN_OR_RAISE(auto writer, RecordLogWriter::Create(env_, path, LogKind::kManifest,
-                                                             database_, number, kPreallocate));
+  auto create = [&](uint64_t preallocate) {
+    return RecordLogWriter::Create(env_, path, LogKind::kManifest, database_, number, preallocate);
+  };
+  auto created = create(kPreallocate);
+  if (GetErrorCode(created.status()) == ErrorCode::kNoSpace) created = create(0);
+  ARROW_ASSIGN_OR_RAISE(auto writer, std::move(created));
   ARROW_RETURN_NOT_OK(writer->Reserve(edit.size()));
   const LogRecord record{kEditRecord, edit};
   ARROW_RETURN_NOT_OK(writer->AppendGroup({&record, 1}));

@@ -5,6 +5,7 @@
 // neighbours of one class or below is merged. With fanin 8, a 16 MiB flush and 256 MiB files that
 // leaves at most 7 files a class. Rows keep their order.
 #include <algorithm>
+#include <limits>
 
 #include "lsm/batch_rows.h"
 #include "lsm/engine_impl.h"
@@ -28,8 +29,9 @@ uint64_t LiveBytes(const SegmentSource& segment) {
   return segment.meta().arrow_bytes / rows * alive;
 }
 
-bool MostlyDead(const SegmentSource& segment) {
-  return segment.deaths().CountDead() * 2 > segment.rows();
+bool MostlyDead(const SourceEntry& entry) {
+  const int64_t rows = entry.memtable ? entry.memtable->rows() : entry.segment->rows();
+  return entry.source()->deaths().CountDead() * 2 > rows;
 }
 
 }  // namespace
@@ -42,6 +44,29 @@ struct EngineImpl::MergeJob {
   std::vector<std::unique_ptr<KeptRows>> kept;  // one an input
   std::shared_ptr<SegmentSource> output;        // nullptr: no row lived
 };
+
+bool EngineImpl::HoldsDeadRows() const {
+  const auto tables = CurrentTables();
+  return reclaim_due_ || std::any_of(tables->begin(), tables->end(), [](const auto& table) {
+           const auto& sources = table.second->sources;
+           return std::any_of(sources.begin(), sources.end(), MostlyDead);
+         });
+}
+
+bool EngineImpl::PickRewrite(MergeJob* job) const {
+  uint64_t least = std::numeric_limits<uint64_t>::max();
+  for (const auto& [id, version] : *CurrentTables()) {
+    for (const SourceEntry& entry : version->sources) {
+      if (!entry.segment) break;  // what stands behind a memtable is not in the manifest yet
+      if (!MostlyDead(entry) || LiveBytes(*entry.segment) >= least) continue;
+      least = LiveBytes(*entry.segment);
+      job->table = id;
+      job->schema = version->current_schema();
+      job->inputs = {entry.segment};
+    }
+  }
+  return !job->inputs.empty();
+}
 
 bool EngineImpl::PickMerge(MergeJob* job) const {
   const auto fanin = static_cast<size_t>(options_.merge_fanin);
@@ -59,10 +84,6 @@ bool EngineImpl::PickMerge(MergeJob* job) const {
     for (auto entry = std::make_reverse_iterator(flushed); entry != version->sources.rend();
          ++entry) {
       const auto& segment = entry->segment;
-      if (MostlyDead(*segment)) {
-        job->inputs = {segment};
-        return true;
-      }
       const uint64_t bytes = LiveBytes(*segment);
       const int size_class = SizeClass(bytes, options_.merge_fanin);
       if (bytes + run_bytes > options_.merge_target_bytes ||
@@ -142,7 +163,7 @@ arrow::Status EngineImpl::InstallMerge(MergeJob* job) {
 
 arrow::Status EngineImpl::MergeOnce(bool* did) {
   MergeJob job;
-  *did = WriteState().ok() && PickMerge(&job);
+  *did = WriteState().ok() && (PickRewrite(&job) || PickMerge(&job));
   if (!*did) return arrow::Status::OK();
   auto run = [&]() REQUIRES(flush_mutex_) -> arrow::Status {
     if (options_.durability == Durability::kOff) {

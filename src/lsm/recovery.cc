@@ -22,6 +22,20 @@ arrow::Status Damaged(const std::string& what) {
   return MakeError(ErrorCode::kDamaged, what + kRestore);
 }
 
+// Removes the files of a folder whose names begin so, but for those that are wanted.
+arrow::Status Sweep(io::Env* env, const std::string& folder, const char* prefix,
+                    const std::set<std::string>& wanted) {
+  ARROW_ASSIGN_OR_RAISE(const auto entries, env->List(folder));
+  for (const io::DirEntry& entry : entries) {
+    const std::string path = io::JoinPath(folder, entry.name);
+    if (entry.kind != io::EntryKind::kFile || !entry.name.starts_with(prefix) ||
+        wanted.contains(path))
+      continue;
+    ARROW_RETURN_NOT_OK(env->RemoveFile(path));
+  }
+  return arrow::Status::OK();
+}
+
 }  // namespace
 
 arrow::Status EngineImpl::LoadManifest() {
@@ -399,6 +413,13 @@ arrow::Status EngineImpl::StartLog(const std::vector<ReplayedLog>& logs) {
   return arrow::Status::OK();
 }
 
+arrow::Status EngineImpl::ClearScratch() {
+  // A copy of a database may lack the folders that were empty.
+  for (const char* folder : {"hot", "tmp"})
+    ARROW_RETURN_NOT_OK(io::CreateDirIfMissing(env_, PathOf(folder)));
+  return Sweep(env_, PathOf("tmp"), "", {});
+}
+
 arrow::Status EngineImpl::RemoveOrphans() {
   std::set<std::string> wanted = {PathOf(manifest_->file_name())};
   for (const auto& [id, version] : *CurrentTables()) {
@@ -413,24 +434,12 @@ arrow::Status EngineImpl::RemoveOrphans() {
     wanted.insert(Segment::IndexPath(TableFolder(meta.table), id));
   }
   for (uint64_t pack : manifest_->state().LivePacks()) wanted.insert(PackPath(pack));
-  auto sweep = [&](const std::string& folder, const char* prefix) -> arrow::Status {
-    ARROW_ASSIGN_OR_RAISE(const auto entries, env_->List(folder));
-    for (const io::DirEntry& entry : entries) {
-      const std::string path = io::JoinPath(folder, entry.name);
-      if (entry.kind != io::EntryKind::kFile || !entry.name.starts_with(prefix) ||
-          wanted.contains(path))
-        continue;
-      ARROW_RETURN_NOT_OK(env_->RemoveFile(path));
-    }
-    return arrow::Status::OK();
-  };
-  ARROW_RETURN_NOT_OK(sweep(path_, "MANIFEST-"));
-  ARROW_RETURN_NOT_OK(sweep(PathOf("tmp"), ""));
-  ARROW_RETURN_NOT_OK(sweep(PathOf("hot"), ""));
+  ARROW_RETURN_NOT_OK(Sweep(env_, path_, "MANIFEST-", wanted));
+  ARROW_RETURN_NOT_OK(Sweep(env_, PathOf("hot"), "", wanted));
   ARROW_ASSIGN_OR_RAISE(const auto tables, env_->List(PathOf("hot")));
   for (const io::DirEntry& entry : tables) {
     if (entry.kind != io::EntryKind::kDirectory) continue;
-    ARROW_RETURN_NOT_OK(sweep(PathOf("hot/" + entry.name), ""));
+    ARROW_RETURN_NOT_OK(Sweep(env_, PathOf("hot/" + entry.name), "", wanted));
     // Empty folders go, too: those whose name may never have become durable are made anew when they
     // are needed.
     (void)env_->RemoveDir(PathOf("hot/" + entry.name));
@@ -461,6 +470,8 @@ arrow::Status EngineImpl::Recover() {
   } else {
     ARROW_RETURN_NOT_OK(CreateFresh());
   }
+  // What keeps room, and what queries left, goes before anything needs room.
+  if (!options_.read_only) ARROW_RETURN_NOT_OK(ClearScratch());
   ARROW_RETURN_NOT_OK(LoadManifest());
   ARROW_RETURN_NOT_OK(CheckFiles());
   ARROW_RETURN_NOT_OK(LoadPacks());
@@ -475,7 +486,9 @@ arrow::Status EngineImpl::Recover() {
     return arrow::Status::OK();
   }
   ARROW_RETURN_NOT_OK(RemoveOrphans());
-  return StartLog(logs);
+  ARROW_RETURN_NOT_OK(StartLog(logs));
+  (void)KeepReserve();  // without it the database is as good, while there is room
+  return arrow::Status::OK();
 }
 
 }  // namespace pyralog::lsm

@@ -30,6 +30,7 @@ lsm::EngineOptions EngineOptionsOf(const DatabaseOptions& options, bool in_memor
   result.create_if_missing = in_memory || options.create_if_missing;
   result.read_only = options.read_only;
   result.memtable_bytes = options.memtable_size;
+  if (in_memory) result.wal_preallocate_bytes = result.reserve_bytes = 0;
   return result;
 }
 

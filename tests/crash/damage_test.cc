@@ -49,7 +49,7 @@ std::map<std::string, uint64_t> ListFiles(FaultEnv* env, const std::string& fold
     const std::string path = io::JoinPath(folder, entry.name);
     if (entry.kind == io::EntryKind::kDirectory) {
       files.merge(ListFiles(env, path));
-    } else if (entry.name != "LOCK") {
+    } else if (entry.name != "LOCK" && path != "db/tmp/reserve") {
       files[path] = entry.size;
     }
   }

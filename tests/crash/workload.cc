@@ -325,6 +325,7 @@ EngineOptions SmallOptions() {
   options.spill_bytes = 6 << 10;
   options.wal_bytes = 64 << 10;
   options.wal_preallocate_bytes = 16 << 10;
+  options.reserve_bytes = 32 << 10;
   options.merge_fanin = 3;
   options.background_work = false;
   return options;
