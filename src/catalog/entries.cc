@@ -1,5 +1,8 @@
 #include "catalog/entries.h"
 
+#include <map>
+#include <memory>
+
 #include <nlohmann/json.hpp>
 
 #include "arrow/buffer.h"
@@ -16,21 +19,54 @@ using nlohmann::json;
 
 constexpr int kEntryVersion = 1;
 
-// Types as base64 of an Arrow IPC schema message of one field: exact for every type, extension
-// types too.
+// Types without parameters, and those whose only parameter is a unit.
+const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
+  static const auto& types = *[] {
+    auto named = std::make_unique<std::map<std::string, std::shared_ptr<arrow::DataType>>>();
+    arrow::DataTypeVector all = {arrow::null(),
+                                 arrow::boolean(),
+                                 arrow::float16(),
+                                 arrow::utf8_view(),
+                                 arrow::binary_view(),
+                                 arrow::month_interval(),
+                                 arrow::day_time_interval(),
+                                 arrow::month_day_nano_interval()};
+    const auto add = [&all](const arrow::DataTypeVector& more) {
+      all.insert(all.end(), more.begin(), more.end());
+    };
+    add(arrow::NumericTypes());
+    add(arrow::BaseBinaryTypes());
+    add(arrow::TemporalTypes());
+    add(arrow::DurationTypes());
+    for (const auto& type : all) named->emplace(type->ToString(), type);
+    return named.release();
+  }();
+  return types;
+}
+
+// A plain type by its name ("int64"), others as base64 of an Arrow IPC schema message of one field
+// (which begins with "/////"): exact for every type, extension types too.
 std::string TypeToText(const std::shared_ptr<arrow::DataType>& type) {
+  const auto plain = PlainTypes().find(type->ToString());
+  if (plain != PlainTypes().end() && plain->second->Equals(*type)) return plain->first;
   auto buffer = arrow::ipc::SerializeSchema(*arrow::schema({arrow::field("", type)}));
   return buffer.ok() ? arrow::util::base64_encode(std::string_view(**buffer)) : std::string();
 }
 
 arrow::Result<std::shared_ptr<arrow::DataType>> TypeFromText(const std::string& text) {
-  ARROW_ASSIGN_OR_RAISE(const std::string bytes, arrow::util::base64_decode(text));
-  arrow::io::BufferReader reader(arrow::Buffer::FromString(bytes));
-  arrow::ipc::DictionaryMemo memo;
-  ARROW_ASSIGN_OR_RAISE(auto schema, arrow::ipc::ReadSchema(&reader, &memo));
-  if (schema->num_fields() != 1)
-    return MakeError(ErrorCode::kDamaged, "a catalog entry holds a damaged type");
-  return schema->field(0)->type();
+  if (const auto plain = PlainTypes().find(text); plain != PlainTypes().end()) return plain->second;
+  const auto decode = [&]() -> arrow::Result<std::shared_ptr<arrow::Schema>> {
+    ARROW_ASSIGN_OR_RAISE(const std::string bytes, arrow::util::base64_decode(text));
+    arrow::io::BufferReader reader(arrow::Buffer::FromString(bytes));
+    arrow::ipc::DictionaryMemo memo;
+    return arrow::ipc::ReadSchema(&reader, &memo);
+  };
+  const auto schema = decode();
+  if (!schema.ok() || (*schema)->num_fields() != 1) {
+    return MakeError(ErrorCode::kDamaged, "a catalog entry holds '" + text +
+                                              "', which is no type that this build knows");
+  }
+  return (*schema)->field(0)->type();
 }
 
 json ColumnToJson(const ColumnDef& column) {

@@ -109,7 +109,8 @@ void OpenRelation(duckdb::ClientContext& context, formats::FileSetOptions option
   options.limits.pool = data->pool.get();
   data->relation = ValueOrThrow(formats::OpenFileSet(io::PosixEnv(), data->files, options));
   data->columns = data->relation->schema()->field_names();
-  auto carried = CarriedSchema(*data->relation->schema());
+  const Origin origin = data->format == "parquet" ? Origin::kParquet : Origin::kArrow;
+  auto carried = CarriedSchema(*data->relation->schema(), origin);
   if (!carried.ok()) {
     ThrowStatus(MakeError(GetErrorCode(carried.status()),
                           data->files.front() + ": " + carried.status().message()));

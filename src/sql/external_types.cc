@@ -23,47 +23,47 @@ arrow::Status Refuse(const arrow::DataType& type, const std::string& why) {
 }
 
 arrow::Result<std::shared_ptr<arrow::Field>> CarriedField(
-    const std::shared_ptr<arrow::Field>& field) {
-  ARROW_ASSIGN_OR_RAISE(TypePtr type, CarriedType(field->type()));
+    const std::shared_ptr<arrow::Field>& field, Origin origin) {
+  ARROW_ASSIGN_OR_RAISE(TypePtr type, CarriedType(field->type(), origin));
   return field->WithType(std::move(type));
 }
 
-arrow::Result<TypePtr> CarriedStruct(const TypePtr& type) {
+arrow::Result<TypePtr> CarriedStruct(const TypePtr& type, Origin origin) {
   if (type->num_fields() == 0) return Refuse(*type, "has no fields, which SQL does not know");
   arrow::FieldVector fields;
   for (const auto& field : type->fields()) {
-    ARROW_ASSIGN_OR_RAISE(fields.emplace_back(), CarriedField(field));
+    ARROW_ASSIGN_OR_RAISE(fields.emplace_back(), CarriedField(field, origin));
   }
   return arrow::struct_(std::move(fields));
 }
 
-arrow::Result<TypePtr> CarriedFixedList(const TypePtr& type) {
+arrow::Result<TypePtr> CarriedFixedList(const TypePtr& type, Origin origin) {
   const int size = static_cast<const arrow::FixedSizeListType&>(*type).list_size();
   if (size < 1 || size > kMaxFixedListItems) {
     return Refuse(*type, "has " + std::to_string(size) + " items; SQL takes 1 to 100000");
   }
-  ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0)));
+  ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0), origin));
   return arrow::fixed_size_list(std::move(field), size);
 }
 
-arrow::Result<TypePtr> CarriedMap(const TypePtr& type) {
+arrow::Result<TypePtr> CarriedMap(const TypePtr& type, Origin origin) {
   const auto& map = static_cast<const arrow::MapType&>(*type);
-  ARROW_ASSIGN_OR_RAISE(auto key, CarriedField(map.key_field()));
-  ARROW_ASSIGN_OR_RAISE(auto item, CarriedField(map.item_field()));
+  ARROW_ASSIGN_OR_RAISE(auto key, CarriedField(map.key_field(), origin));
+  ARROW_ASSIGN_OR_RAISE(auto item, CarriedField(map.item_field(), origin));
   return std::make_shared<arrow::MapType>(std::move(key), std::move(item), map.keys_sorted());
 }
 
 // Of dictionaries and runs: themselves when their values need no change, else their values' carried
 // type.
-arrow::Result<TypePtr> CarriedEncoded(const TypePtr& type, const TypePtr& values) {
-  ARROW_ASSIGN_OR_RAISE(TypePtr carried, CarriedType(values));
+arrow::Result<TypePtr> CarriedEncoded(const TypePtr& type, const TypePtr& values, Origin origin) {
+  ARROW_ASSIGN_OR_RAISE(TypePtr carried, CarriedType(values, origin));
   if (carried->Equals(*values) && values->num_fields() == 0) return type;
   return carried;
 }
 
-arrow::Result<TypePtr> CarriedUnion(const TypePtr& type) {
+arrow::Result<TypePtr> CarriedUnion(const TypePtr& type, Origin origin) {
   for (const auto& field : type->fields()) {
-    ARROW_ASSIGN_OR_RAISE(const TypePtr carried, CarriedType(field->type()));
+    ARROW_ASSIGN_OR_RAISE(const TypePtr carried, CarriedType(field->type(), origin));
     if (!carried->Equals(*field->type())) {
       return Refuse(*type, "holds " + field->type()->ToString() + ", which a union cannot convert");
     }
@@ -134,7 +134,7 @@ arrow::Status Decode(std::shared_ptr<arrow::Array>* column, arrow::compute::Exec
 
 }  // namespace
 
-arrow::Result<TypePtr> CarriedType(const TypePtr& type) {
+arrow::Result<TypePtr> CarriedType(const TypePtr& type, Origin origin) {
   switch (type->id()) {
     case arrow::Type::HALF_FLOAT:
       return arrow::float32();
@@ -147,7 +147,11 @@ arrow::Result<TypePtr> CarriedType(const TypePtr& type) {
       return arrow::date32();
     case arrow::Type::TIMESTAMP: {
       const auto& timestamp = static_cast<const arrow::TimestampType&>(*type);
-      if (timestamp.timezone().empty() || timestamp.unit() != arrow::TimeUnit::NANO) return type;
+      const bool zoned_nanos =
+          !timestamp.timezone().empty() && timestamp.unit() == arrow::TimeUnit::NANO;
+      const bool parquet_millis =
+          origin == Origin::kParquet && timestamp.unit() == arrow::TimeUnit::MILLI;
+      if (!zoned_nanos && !parquet_millis) return type;
       return arrow::timestamp(arrow::TimeUnit::MICRO, timestamp.timezone());
     }
     case arrow::Type::DURATION:
@@ -159,40 +163,43 @@ arrow::Result<TypePtr> CarriedType(const TypePtr& type) {
     case arrow::Type::DENSE_UNION:
       return Refuse(*type, "is not known to SQL; store it as a sparse union");
     case arrow::Type::SPARSE_UNION:
-      return CarriedUnion(type);
+      return CarriedUnion(type, origin);
     case arrow::Type::STRUCT:
-      return CarriedStruct(type);
+      return CarriedStruct(type, origin);
     case arrow::Type::LIST: {
-      ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0)));
+      ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0), origin));
       return arrow::list(std::move(field));
     }
     case arrow::Type::LARGE_LIST: {
-      ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0)));
+      ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0), origin));
       return arrow::large_list(std::move(field));
     }
     case arrow::Type::LIST_VIEW:
     case arrow::Type::LARGE_LIST_VIEW: {
-      ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0)));
+      ARROW_ASSIGN_OR_RAISE(auto field, CarriedField(type->field(0), origin));
       if (field->type()->Equals(*type->field(0)->type())) return type;
       return arrow::large_list(std::move(field));
     }
     case arrow::Type::FIXED_SIZE_LIST:
-      return CarriedFixedList(type);
+      return CarriedFixedList(type, origin);
     case arrow::Type::MAP:
-      return CarriedMap(type);
+      return CarriedMap(type, origin);
     case arrow::Type::DICTIONARY:
-      return CarriedEncoded(type, static_cast<const arrow::DictionaryType&>(*type).value_type());
+      return CarriedEncoded(type, static_cast<const arrow::DictionaryType&>(*type).value_type(),
+                            origin);
     case arrow::Type::RUN_END_ENCODED:
-      return CarriedEncoded(type, static_cast<const arrow::RunEndEncodedType&>(*type).value_type());
+      return CarriedEncoded(type, static_cast<const arrow::RunEndEncodedType&>(*type).value_type(),
+                            origin);
     default:
       return type;
   }
 }
 
-arrow::Result<std::shared_ptr<arrow::Schema>> CarriedSchema(const arrow::Schema& schema) {
+arrow::Result<std::shared_ptr<arrow::Schema>> CarriedSchema(const arrow::Schema& schema,
+                                                            Origin origin) {
   arrow::FieldVector fields;
   for (const auto& field : schema.fields()) {
-    auto carried = CarriedField(field);
+    auto carried = CarriedField(field, origin);
     if (!carried.ok()) {
       return MakeError(GetErrorCode(carried.status()),
                        "column '" + field->name() + "': " + carried.status().message());

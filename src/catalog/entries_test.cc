@@ -1,0 +1,106 @@
+#include "catalog/entries.h"
+
+#include <gtest/gtest.h>
+
+#include "arrow/extension/fixed_shape_tensor.h"
+#include "arrow/extension/uuid.h"
+#include "arrow/type.h"
+#include "pyralog/error.h"
+
+namespace pyralog::catalog {
+namespace {
+
+Entry TableOf(const std::shared_ptr<arrow::DataType>& type) {
+  auto table = std::make_shared<TableDef>();
+  table->schema = "main";
+  table->name = "t";
+  table->id = TableId(7);
+  table->columns = {{"a \"quoted\" ü", type, "SOME TYPE", false, "1 + 1"},
+                    {"b", type, "B", true, {}}};
+  table->key = {0};
+  table->checks = {"a > 0"};
+  return {EntryKind::kTable, "main", "t", table, nullptr, nullptr};
+}
+
+TEST(EntriesTest, EveryTypeComesBack) {
+  arrow::DataTypeVector types = {
+      arrow::null(),
+      arrow::boolean(),
+      arrow::int8(),
+      arrow::uint64(),
+      arrow::float16(),
+      arrow::float64(),
+      arrow::utf8(),
+      arrow::large_utf8(),
+      arrow::utf8_view(),
+      arrow::binary(),
+      arrow::binary_view(),
+      arrow::fixed_size_binary(5),
+      arrow::date32(),
+      arrow::date64(),
+      arrow::time32(arrow::TimeUnit::MILLI),
+      arrow::time64(arrow::TimeUnit::NANO),
+      arrow::timestamp(arrow::TimeUnit::SECOND),
+      arrow::timestamp(arrow::TimeUnit::MICRO),
+      arrow::timestamp(arrow::TimeUnit::MICRO, "Europe/Berlin"),
+      arrow::duration(arrow::TimeUnit::NANO),
+      arrow::month_interval(),
+      arrow::day_time_interval(),
+      arrow::month_day_nano_interval(),
+      arrow::decimal128(18, 3),
+      arrow::decimal256(50, 3),
+      arrow::list(arrow::int32()),
+      arrow::list(arrow::field("element", arrow::int32(), false)),
+      arrow::large_list(arrow::utf8()),
+      arrow::fixed_size_list(arrow::float32(), 3),
+      arrow::struct_({arrow::field("x", arrow::int64()), arrow::field("y", arrow::utf8(), false)}),
+      arrow::map(arrow::utf8(), arrow::int64()),
+      arrow::dictionary(arrow::int8(), arrow::utf8()),
+      arrow::extension::uuid(),
+      arrow::extension::fixed_shape_tensor(arrow::float32(), {2, 3}, {1, 0}, {"h", "w"})};
+  for (const auto& type : types) {
+    const std::string text = EntryToJson(TableOf(type));
+    const auto entry = EntryFromJson(text);
+    ASSERT_TRUE(entry.ok()) << type->ToString() << ": " << entry.status().ToString();
+    const TableDef& table = *(*entry)->table;
+    ASSERT_EQ(table.columns.size(), 2u);
+    EXPECT_TRUE(table.columns[0].type->Equals(*type, /*check_metadata=*/true))
+        << type->ToString() << " came back as " << table.columns[0].type->ToString();
+    EXPECT_EQ(table.columns[0].name, "a \"quoted\" ü");
+    EXPECT_EQ(table.columns[0].default_sql, "1 + 1");
+    EXPECT_FALSE(table.columns[0].nullable);
+    EXPECT_FALSE(table.columns[1].default_sql);
+    EXPECT_EQ(table.key, std::vector<int>{0});
+    EXPECT_EQ(EntryToJson(**entry), text);
+  }
+}
+
+// As written before plain types had names.
+TEST(EntriesTest, TypesInBase64AreRead) {
+  std::string text = EntryToJson(TableOf(arrow::int32()));
+  const std::string name = R"("int32")";
+  const std::string base64 =
+      "\"/////3gAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAMAAAACAAIAAAABAAIAAAABAAAAAEAAAAUAAAAEAAUAAgABg"
+      "AHAAwAAAAQABAAAAAAAAECEAAAABwAAAAEAAAAAAAAAAAAAAAAAAAACAAMAAgABwAIAAAAAAAAASAAAAA=\"";
+  text.replace(text.find(name), name.size(), base64);
+  const auto entry = EntryFromJson(text);
+  ASSERT_TRUE(entry.ok()) << entry.status().ToString();
+  EXPECT_TRUE((*entry)->table->columns[0].type->Equals(*arrow::int32()));
+}
+
+TEST(EntriesTest, OtherTextIsDamage) {
+  const std::string text = EntryToJson(TableOf(arrow::int32()));
+  for (size_t size = 0; size < text.size(); ++size) {
+    const auto entry = EntryFromJson(text.substr(0, size));
+    ASSERT_EQ(GetErrorCode(entry.status()), ErrorCode::kDamaged) << size;
+  }
+  std::string other = text;
+  other.replace(other.find("int32"), 5, "int33");
+  EXPECT_EQ(GetErrorCode(EntryFromJson(other).status()), ErrorCode::kDamaged);
+  std::string newer = text;
+  newer.replace(newer.find("\"version\":1"), 11, "\"version\":2");
+  EXPECT_EQ(GetErrorCode(EntryFromJson(newer).status()), ErrorCode::kFormatVersion);
+}
+
+}  // namespace
+}  // namespace pyralog::catalog
