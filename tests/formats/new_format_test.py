@@ -153,7 +153,14 @@ def test_the_registry_reads_its_files(tree: Path) -> None:
     shared = [next(arrow.glob(f"lib{name}.so.*")) for name in ("arrow_dataset", "parquet", "arrow_compute", "arrow")]
     flags = ["-std=c++20", "-O0", f"-I{tree}/src", f"-I{ROOT}/src", f"-I{ROOT}/include", f"-isystem{arrow}/include"]
     linked = [str(file) for file in (*sources, *libraries, *shared)]
-    ending = ["-Wl,--allow-multiple-definition", "-lxxhash", "-lpthread", f"-Wl,-rpath,{arrow}", "-o", str(tree / "toy")]
+    ending = [
+        "-Wl,--allow-multiple-definition",
+        "-lxxhash",
+        "-lpthread",
+        f"-Wl,-rpath,{arrow}",
+        "-o",
+        str(tree / "toy"),
+    ]
     subprocess.run(["g++", *flags, *linked, *ending], check=True)
     done = subprocess.run([tree / "toy", tree / "x.toy"], capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
