@@ -21,6 +21,12 @@ class ConnectionState final : public duckdb::ClientContextState {
   // The error that made a commit fail, with the code that DuckDB drops when it reports one.
   const std::optional<duckdb::ErrorData>& commit_error() const { return commit_error_; }
 
+  // While a statement is prepared: whether it has a function that wants DuckDB's executor around
+  // it.
+  void StartPreparing() { wants_executor_ = false; }
+  void NoteWantsExecutor() { wants_executor_ = true; }
+  bool wants_executor() const { return wants_executor_; }
+
   void QueryBegin(duckdb::ClientContext& context) override;
   // A statement that failed after it wrote something leaves an open transaction with half of its
   // effects: only ROLLBACK is possible then. DuckDB does this for most errors itself, but not for
@@ -35,6 +41,7 @@ class ConnectionState final : public duckdb::ClientContextState {
  private:
   duckdb::transaction_t query_ = duckdb::MAXIMUM_QUERY_ID;  // the statement that runs
   bool rolled_back_ = false;
+  bool wants_executor_ = false;
   std::optional<duckdb::ErrorData> commit_error_;
 };
 

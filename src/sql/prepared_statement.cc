@@ -46,6 +46,9 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
   }
   is_commit_ = IsCommit(*statements[0]);
   return Guard([&]() -> arrow::Status {
+    connection_->connection()
+        .context->registered_state->Get<ConnectionState>(ConnectionState::kKey)
+        ->StartPreparing();
     statement_ = connection_->connection().Prepare(std::move(statements[0]));
     if (statement_->HasError()) return StatusOf(statement_->GetErrorObject());
     instance_ = &connection_->instance();
@@ -53,6 +56,16 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
     keeps_plan_ = !properties.always_require_rebind && properties.bound_all_parameters;
     catalog_version_ = CatalogVersion(properties);
     schema_.reset();
+    assembler_.reset();
+    short_plan_.reset();
+    if (keeps_plan_) {
+      duckdb::ClientContext& context = *connection_->connection().context;
+      short_plan_ = ShortPlan::Make(context, statement_->data);
+      if (short_plan_ != nullptr) {
+        assembler_ = std::make_unique<BatchAssembler>(context, statement_->data->types,
+                                                      statement_->data->names);
+      }
+    }
     const auto types = statement_->GetExpectedParameterTypes();
     parameters_.clear();
     values_.clear();
@@ -87,25 +100,51 @@ arrow::Status SqlPreparedStatement::SetParameters(const Params& params) {
   return arrow::Status::OK();
 }
 
-arrow::Result<SessionConnection::Result> SqlPreparedStatement::Run(const Params& params) {
+arrow::Status SqlPreparedStatement::Begin(const Params& params) {
   ARROW_RETURN_NOT_OK(connection_->Prepare());
   if (IsOutdated()) ARROW_RETURN_NOT_OK(PrepareAnew());
-  return Guard([&]() -> arrow::Result<SessionConnection::Result> {
-    ARROW_RETURN_NOT_OK(SetParameters(params));
-    // A kept plan scans no table: its rows are few, and cheaper to get at once.
-    return connection_->Run(*statement_, values_, is_commit_, /*stream=*/!keeps_plan_);
-  });
+  return Guard([&] { return SetParameters(params); });
+}
+
+arrow::Result<SessionConnection::Result> SqlPreparedStatement::RunLong() {
+  // A kept plan scans no table: its rows are few, and cheaper to get at once.
+  return connection_->Run(*statement_, values_, is_commit_, /*stream=*/!keeps_plan_);
+}
+
+arrow::Result<bool> SqlPreparedStatement::RunShort(const ShortPlan::Visitor& visit) {
+  const bool profiled = connection_->connection().context->config.enable_profiler;
+  if (short_plan_ == nullptr || profiled) return false;
+  return connection_->Run(*short_plan_, values_, visit);
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlPreparedStatement::Query(
     const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, Run(params));
+  ARROW_RETURN_NOT_OK(Begin(params));
+  if (assembler_ != nullptr) assembler_->Discard();  // of a run that failed
+  const auto collect = [this](duckdb::DataChunk& rows) { assembler_->Append(rows); };
+  ARROW_ASSIGN_OR_RAISE(const bool done, RunShort(collect));
+  if (done) {
+    ARROW_ASSIGN_OR_RAISE(auto batch, assembler_->Finish());
+    arrow::RecordBatchVector batches;
+    if (batch != nullptr) batches.push_back(std::move(batch));
+    return arrow::RecordBatchReader::Make(std::move(batches), assembler_->schema());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto result, RunLong());
   if (!keeps_plan_) schema_.reset();  // types may follow the parameters'
   return connection_->Read(std::move(result), &schema_);
 }
 
 arrow::Result<int64_t> SqlPreparedStatement::Execute(const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, Run(params));
+  ARROW_RETURN_NOT_OK(Begin(params));
+  const auto& data = *statement_->data;
+  const bool counts = data.properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS;
+  int64_t changes = 0;
+  const auto count = [&](duckdb::DataChunk& rows) {
+    changes += counts ? rows.GetValue(0, 0).GetValue<int64_t>() : static_cast<int64_t>(rows.size());
+  };
+  ARROW_ASSIGN_OR_RAISE(const bool done, RunShort(count));
+  if (done) return ChangesRows(data.statement_type) ? changes : 0;
+  ARROW_ASSIGN_OR_RAISE(auto result, RunLong());
   return connection_->CountChanges(std::move(result));
 }
 

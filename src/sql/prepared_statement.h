@@ -11,7 +11,9 @@
 
 #include "duckdb.hpp"
 #include "pyralog/database.h"
+#include "sql/result_reader.h"
 #include "sql/session.h"
+#include "sql/short_plan.h"
 
 namespace pyralog::sql {
 
@@ -35,13 +37,20 @@ class SqlPreparedStatement final : public PreparedStatement {
   arrow::Status PrepareAnew();
   bool IsOutdated();
   arrow::Status SetParameters(const Params& params);
-  arrow::Result<SessionConnection::Result> Run(const Params& params);
+  // Checks what must be before a run, and sets the parameters.
+  arrow::Status Begin(const Params& params);
+  // By DuckDB's executor. REQUIRES: Begin.
+  arrow::Result<SessionConnection::Result> RunLong();
+  // By the short plan, if there is one that fits. REQUIRES: Begin.
+  arrow::Result<bool> RunShort(const ShortPlan::Visitor& visit);
 
   const std::shared_ptr<SessionConnection> connection_;
   const std::string sql_;
   // Of the statement as last prepared.
   duckdb::unique_ptr<duckdb::PreparedStatement> statement_;
   const Instance* instance_ = nullptr;
+  std::unique_ptr<ShortPlan> short_plan_;      // nullptr: DuckDB's executor runs it
+  std::unique_ptr<BatchAssembler> assembler_;  // of short_plan_'s rows
   bool is_commit_ = false;
   bool keeps_plan_ = false;  // the plan is used again; else every execution plans anew anyway
   std::optional<uint64_t>

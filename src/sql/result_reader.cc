@@ -6,7 +6,6 @@
 #include "arrow/c/bridge.h"
 #include "duckdb/common/arrow/arrow_appender.hpp"
 #include "duckdb/common/arrow/arrow_converter.hpp"
-#include "duckdb/function/table/arrow/arrow_duck_schema.hpp"
 #include "sql/errors.h"
 
 namespace pyralog::sql {
@@ -15,9 +14,6 @@ namespace {
 // Rows of a batch, unless the result ends first: large enough that work per batch does not show,
 // small enough to stay in the cache.
 constexpr int64_t kBatchRows = 65536;
-
-using ExtensionTypes =
-    duckdb::unordered_map<duckdb::idx_t, const duckdb::shared_ptr<duckdb::ArrowTypeExtensionData>>;
 
 class ResultReader final : public arrow::RecordBatchReader {
  public:
@@ -95,6 +91,36 @@ arrow::Result<std::shared_ptr<arrow::Schema>> ResultSchema(duckdb::QueryResult& 
                                           result.client_properties);
     return arrow::ImportSchema(&schema);
   });
+}
+
+BatchAssembler::BatchAssembler(duckdb::ClientContext& context,
+                               duckdb::vector<duckdb::LogicalType> types,
+                               const duckdb::vector<std::string>& names)
+    : types_(std::move(types)),
+      properties_(context.GetClientProperties()),
+      extension_types_(duckdb::ArrowTypeExtensionData::GetExtensionTypes(context, types_)) {
+  ArrowSchema schema;
+  duckdb::ArrowConverter::ToArrowSchema(&schema, types_, names, properties_);
+  schema_ = ValueOrThrow(arrow::ImportSchema(&schema));
+}
+
+BatchAssembler::~BatchAssembler() = default;
+
+void BatchAssembler::Append(duckdb::DataChunk& rows) {
+  if (appender_ == nullptr) {
+    appender_ = duckdb::make_uniq<duckdb::ArrowAppender>(types_, rows.size(), properties_,
+                                                         extension_types_);
+  }
+  appender_->Append(rows, 0, rows.size(), rows.size());
+}
+
+void BatchAssembler::Discard() { appender_.reset(); }
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> BatchAssembler::Finish() {
+  if (appender_ == nullptr) return nullptr;
+  ArrowArray array = appender_->Finalize();
+  appender_.reset();
+  return arrow::ImportRecordBatch(&array, schema_);
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> MakeResultReader(

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "duckdb/main/database_manager.hpp"
 #include "duckdb/parser/parsed_data/transaction_info.hpp"
 #include "duckdb/parser/statement/transaction_statement.hpp"
 #include "pyralog/error.h"
@@ -15,18 +16,6 @@ namespace {
 
 // How DuckDB begins its report of a failed commit, behind which the code is lost.
 constexpr std::string_view kFailedCommit = "Failed to commit: ";
-
-bool ChangesRows(duckdb::StatementType type) {
-  switch (type) {
-    case duckdb::StatementType::INSERT_STATEMENT:
-    case duckdb::StatementType::UPDATE_STATEMENT:
-    case duckdb::StatementType::DELETE_STATEMENT:
-    case duckdb::StatementType::MERGE_INTO_STATEMENT:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // What the reader of a streamed result holds while it reads. A result that is left before its end
 // is cancelled, so that its snapshot does not stay.
@@ -46,6 +35,22 @@ class OpenResult {
  private:
   const std::shared_ptr<void> owner_;
   const std::shared_ptr<duckdb::Connection> connection_;
+};
+
+// What DuckDB does around a statement that its executor runs: the transaction learns which
+// statement's writes and views are its current ones.
+class ActiveQuery {
+ public:
+  ActiveQuery(duckdb::ClientContext& context, ConnectionState& state) : context_(context) {
+    context.transaction.SetActiveQuery(duckdb::DatabaseManager::Get(context).GetNewQueryNumber());
+    state.QueryBegin(context);
+  }
+  ActiveQuery(const ActiveQuery&) = delete;
+  ActiveQuery& operator=(const ActiveQuery&) = delete;
+  ~ActiveQuery() { context_.transaction.ResetActiveQuery(); }
+
+ private:
+  duckdb::ClientContext& context_;
 };
 
 }  // namespace
@@ -133,6 +138,27 @@ arrow::Result<SessionConnection::Result> SessionConnection::Run(
   });
 }
 
+arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, ParameterMap& parameters,
+                                           const ShortPlan::Visitor& visit) {
+  duckdb::ClientContext& context = *connection_->context;
+  bool fits = false;
+  return Guard([&]() -> arrow::Result<bool> {
+    state_->StartStatement();
+    context.ClearInterrupt();
+    try {
+      context.RunFunctionInTransaction([&] {
+        const ActiveQuery active(context, *state_);
+        fits = plan.Execute(parameters, visit);
+      });
+    } catch (const std::exception& thrown) {
+      duckdb::ErrorData error(thrown);
+      state_->QueryEnd(context, &error);
+      return StatusOfFailure(error);
+    }
+    return fits;
+  });
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SessionConnection::Read(
     Result result, std::shared_ptr<arrow::Schema>* schema) {
   if (*schema == nullptr) {
@@ -174,6 +200,18 @@ arrow::Result<int64_t> SessionConnection::CountChanges(Result result) {
 void SessionConnection::Interrupt() {
   const std::lock_guard lock(interrupt_mutex_);
   connection_->Interrupt();
+}
+
+bool ChangesRows(duckdb::StatementType type) {
+  switch (type) {
+    case duckdb::StatementType::INSERT_STATEMENT:
+    case duckdb::StatementType::UPDATE_STATEMENT:
+    case duckdb::StatementType::DELETE_STATEMENT:
+    case duckdb::StatementType::MERGE_INTO_STATEMENT:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool IsCommit(const duckdb::SQLStatement& statement) {

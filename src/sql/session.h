@@ -13,6 +13,7 @@
 #include "pyralog/database.h"
 #include "sql/connection_state.h"
 #include "sql/shared_database.h"
+#include "sql/short_plan.h"
 
 namespace pyralog::sql {
 
@@ -44,6 +45,10 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   arrow::Result<Result> Run(duckdb::PreparedStatement& statement, ParameterMap& parameters,
                             bool is_commit, bool stream);
 
+  // Runs a short plan to its end. False when it does not fit any more; nothing was done then.
+  arrow::Result<bool> Run(ShortPlan& plan, ParameterMap& parameters,
+                          const ShortPlan::Visitor& visit);
+
   // The result's rows. `schema` is theirs if it is known, or null.
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Read(
       Result result, std::shared_ptr<arrow::Schema>* schema);
@@ -68,6 +73,8 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   std::weak_ptr<void> open_result_;                 // alive while a streamed result is read
 };
 
+// Whether statements of this type change rows, whose number they give.
+bool ChangesRows(duckdb::StatementType type);
 // Whether the statement is COMMIT.
 bool IsCommit(const duckdb::SQLStatement& statement);
 

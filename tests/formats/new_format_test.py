@@ -128,7 +128,7 @@ def tree(tmp_path: Path) -> Path:
 
 def test_the_build_finds_it(tree: Path) -> None:
     (tree / "CMakeLists.txt").write_text(CMAKE)
-    subprocess.run(["cmake", "-S", tree, "-B", tree / "build"], check=True, capture_output=True)
+    subprocess.run(["cmake", "-G", "Ninja", "-S", tree, "-B", tree / "build"], check=True, capture_output=True)
     names = (tree / "build/names").read_text().split(";")
     assert names[-1] == "toy"
     assert "parquet" in names
@@ -137,7 +137,7 @@ def test_the_build_finds_it(tree: Path) -> None:
 def test_a_line_without_folder_is_said(tree: Path) -> None:
     shutil.rmtree(tree / "src/formats/toy")
     (tree / "CMakeLists.txt").write_text(CMAKE)
-    done = subprocess.run(["cmake", "-S", tree, "-B", tree / "build"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["cmake", "-G", "Ninja", "-S", tree, "-B", tree / "build"], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "names 'toy'" in done.stderr
 
