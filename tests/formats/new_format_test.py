@@ -137,7 +137,9 @@ def test_the_build_finds_it(tree: Path) -> None:
 def test_a_line_without_folder_is_said(tree: Path) -> None:
     shutil.rmtree(tree / "src/formats/toy")
     (tree / "CMakeLists.txt").write_text(CMAKE)
-    done = subprocess.run(["cmake", "-G", "Ninja", "-S", tree, "-B", tree / "build"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["cmake", "-G", "Ninja", "-S", tree, "-B", tree / "build"], capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "names 'toy'" in done.stderr
 
