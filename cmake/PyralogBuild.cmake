@@ -170,15 +170,16 @@ function(pyralog_benchmarks)
   endforeach()
 endfunction()
 
-# fuzz/NAME_fuzz.cc as the libFuzzer executable NAME_fuzz (preset `asan` only: it needs clang).
+# fuzz/NAME_fuzz.cc as the libFuzzer executable NAME_fuzz (preset `asan` only: it needs clang). The parsers are in the layers up to
+# catalog; what stands above is not linked.
 function(pyralog_fuzzers)
-  get_property(layers GLOBAL PROPERTY PYRALOG_LAYERS)
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/fuzz/*_fuzz.cc")
   add_custom_target(fuzzers)
   foreach(source IN LISTS sources)
     get_filename_component(name "${source}" NAME_WE)
     add_executable(${name} EXCLUDE_FROM_ALL "${source}")
-    target_link_libraries(${name} PRIVATE ${layers})
+    target_link_libraries(${name} PRIVATE pyralog_catalog)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
     add_dependencies(fuzzers ${name})

@@ -3,7 +3,9 @@
 
 #include <utility>
 
+#include "arrow/table.h"
 #include "cli/commands.h"
+#include "cli/display_width.h"
 #include "cli/inspect_database.h"
 #include "cli/interrupts.h"
 #include "cli/quantity.h"

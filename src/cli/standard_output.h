@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "arrow/io/interfaces.h"
+#include "arrow/result.h"
 
 namespace pyralog::cli {
 

@@ -280,7 +280,7 @@ bool CanMatch(const arrow::compute::Expression& bound, const arrow::FieldVector&
                         : arrow::compute::is_null(column));
   }
   const auto left =
-      arrow::compute::SimplifyWithGuarantee(bound, arrow::compute::and_(std::move(known)));
+      arrow::compute::SimplifyWithGuarantee(bound, arrow::compute::and_(known));
   return !left.ok() || left->IsSatisfiable();
 }
 

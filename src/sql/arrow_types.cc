@@ -60,7 +60,7 @@ arrow::Result<TypeLayout> StructLayout(Use use, const LogicalType& type) {
     fields.push_back(arrow::field(name, layout.arrow));
     result.children.push_back(std::move(layout));
   }
-  result.arrow = arrow::struct_(std::move(fields));
+  result.arrow = arrow::struct_(fields);
   return result;
 }
 

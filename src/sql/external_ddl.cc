@@ -78,7 +78,7 @@ void Create(SqlTransaction& own, const ExternalAction& action) {
 
 catalog::EntryPtr FindExternal(SqlTransaction& own, const ExternalAction& action) {
   const std::string& name = action.statement.name;
-  const catalog::EntryPtr existing = ValueOrThrow(own.state().Find(action.schema, name));
+  catalog::EntryPtr existing = ValueOrThrow(own.state().Find(action.schema, name));
   if (existing == nullptr) {
     if (action.statement.if_exists) return nullptr;
     ThrowStatus(MakeError(

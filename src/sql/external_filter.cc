@@ -155,7 +155,7 @@ class Translator {
       if (auto part = Translate(*child)) parts.push_back(std::move(*part));
     }
     if (parts.empty()) return std::nullopt;
-    return cp::and_(std::move(parts));
+    return cp::and_(parts);
   }
 
   Translated NullCheck(const duckdb::BoundOperatorExpression& check) const {
@@ -182,7 +182,7 @@ cp::Expression SkippingFilter(const duckdb::LogicalGet& get,
   for (const auto& filter : filters) {
     if (auto part = translator.Translate(*filter)) parts.push_back(std::move(*part));
   }
-  return parts.empty() ? cp::literal(true) : cp::and_(std::move(parts));
+  return parts.empty() ? cp::literal(true) : cp::and_(parts);
 }
 
 }  // namespace pyralog::sql

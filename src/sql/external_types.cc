@@ -25,7 +25,7 @@ arrow::Status Refuse(const arrow::DataType& type, const std::string& why) {
 arrow::Result<std::shared_ptr<arrow::Field>> CarriedField(
     const std::shared_ptr<arrow::Field>& field, Origin origin) {
   ARROW_ASSIGN_OR_RAISE(TypePtr type, CarriedType(field->type(), origin));
-  return field->WithType(std::move(type));
+  return field->WithType(type);
 }
 
 arrow::Result<TypePtr> CarriedStruct(const TypePtr& type, Origin origin) {
@@ -34,7 +34,7 @@ arrow::Result<TypePtr> CarriedStruct(const TypePtr& type, Origin origin) {
   for (const auto& field : type->fields()) {
     ARROW_ASSIGN_OR_RAISE(fields.emplace_back(), CarriedField(field, origin));
   }
-  return arrow::struct_(std::move(fields));
+  return arrow::struct_(fields);
 }
 
 arrow::Result<TypePtr> CarriedFixedList(const TypePtr& type, Origin origin) {

@@ -90,7 +90,7 @@ PYRALOG_AVX512 inline int CompactStep(const uint64_t* values, uint64_t bits, uin
 }
 
 PYRALOG_AVX512 inline int CompactStep(const Bytes16* values, uint64_t bits, Bytes16* out) {
-  const auto pairs = static_cast<uint64_t>(_pdep_u32(static_cast<uint32_t>(bits) & 0xF, 0x55) * 3);
+  const uint64_t pairs = _pdep_u64(bits & 0xF, 0x55) * 3;
   return CompactStep(&values->low, pairs, &out->low) / 2;
 }
 
