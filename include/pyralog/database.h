@@ -45,9 +45,9 @@ using Params = std::vector<std::shared_ptr<arrow::Scalar>>;
 
 // Rows of one table by scan: which columns (empty: all), which rows, how many.
 struct ScanOptions {
-  std::vector<std::string> columns;
-  std::optional<arrow::compute::Expression> filter;  // over column names; applied exactly
-  std::optional<int64_t> limit;
+  std::vector<std::string> columns = {};
+  std::optional<arrow::compute::Expression> filter = {};  // over column names; applied exactly
+  std::optional<int64_t> limit = {};
 };
 
 // A statement that was parsed once and runs often. Belongs to its session.
