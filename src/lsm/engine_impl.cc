@@ -18,12 +18,20 @@ std::string Numbered(const char* format, unsigned long long number) {
   return name;
 }
 
+// Damage that is found when a database is opened ends with what to do about it.
+arrow::Status WithRemedy(const arrow::Status& status) {
+  if (GetErrorCode(status) != ErrorCode::kDamaged ||
+      status.message().find("restore") != std::string::npos)
+    return status;
+  return MakeError(ErrorCode::kDamaged, status.message() + "; restore the database from a backup");
+}
+
 }  // namespace
 
 arrow::Result<std::unique_ptr<Engine>> Engine::Open(io::Env* env, std::string path,
                                                     EngineOptions options) {
   auto engine = std::make_unique<EngineImpl>(env, std::move(path), options);
-  ARROW_RETURN_NOT_OK(engine->Recover());
+  ARROW_RETURN_NOT_OK(WithRemedy(engine->Recover()));
   engine->StartBackground();
   return engine;
 }
@@ -167,7 +175,7 @@ arrow::Result<std::shared_ptr<SegmentSource>> EngineImpl::AdoptSegment(const Seg
   return OpenSegment(meta, std::move(schema));
 }
 
-arrow::Status EngineImpl::KeepReserve() {
+uint64_t EngineImpl::ReserveWanted() const {
   uint64_t stored = 0;
   for (const auto& [id, version] : *CurrentTables()) {
     for (const SourceEntry& entry : version->sources) {
@@ -175,7 +183,7 @@ arrow::Status EngineImpl::KeepReserve() {
     }
   }
   const uint64_t most = options_.reserve_bytes;
-  return reserve_.Keep(std::clamp(stored / 8, most / 8, most));
+  return std::clamp(stored / 8, most / 8, most);
 }
 
 // ---- The manifest ----
@@ -351,7 +359,6 @@ arrow::Status EngineImpl::Close() {
     status &= log_.CloseWriter(/*goes_on=*/false);
     status &= manifest_->Close();
   }
-  reserve_.Release();
   lock_.reset();
   return status;
 }

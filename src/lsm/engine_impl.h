@@ -199,7 +199,7 @@ class EngineImpl final : public Engine {
   std::shared_ptr<SegmentSource> OpenSegment(const SegmentMeta& meta, TableSchemaPtr schema) const;
   // A log file of this number, with room for about as many bytes as are expected.
   arrow::Result<std::unique_ptr<RecordLogWriter>> CreateWal(uint32_t number, uint64_t expected);
-  arrow::Status KeepReserve();
+  uint64_t ReserveWanted() const;
   arrow::Status MakeTableFolder(TableId table) EXCLUDES(folders_mutex_);
   struct TableDrop {
     CommitNumber commit;

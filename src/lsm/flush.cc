@@ -210,7 +210,7 @@ arrow::Status EngineImpl::RunDueWork() {
     MutexLock lock(flush_mutex_);
     if (FlushDue()) status = FlushOnce();
     if (status.ok()) status = MergeAllDue();
-    if (status.ok()) (void)KeepReserve();  // if a full disk had taken it
+    if (status.ok()) (void)reserve_.Keep(ReserveWanted());  // if a full disk had taken it
     if (GetErrorCode(status) != ErrorCode::kNoSpace) return status;
   }
   return MakeRoom(false).ok() ? arrow::Status::OK() : status;
@@ -237,7 +237,7 @@ arrow::Status EngineImpl::MakeRoom(bool use_reserve) {
   reserve_.Release();
   arrow::Status status = DropTheDead();
   if (use_reserve) return status;
-  return KeepReserve() & status;
+  return reserve_.Keep(ReserveWanted()) & status;
 }
 
 arrow::Status EngineImpl::DrainBackgroundWork() {

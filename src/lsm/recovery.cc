@@ -455,6 +455,10 @@ arrow::Status EngineImpl::Recover() {
       return MakeError(ErrorCode::kNotFound, path_ + ": there is no database of this name");
     }
     ARROW_RETURN_NOT_OK(env_->CreateDir(path_));
+  } else if (const auto entries = env_->List(path_); !entries.ok()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     path_ + ": is no folder that can be read, so no database (" +
+                         entries.status().message() + "); to query a file, use FROM 'file'");
   }
   auto held = env_->Lock(PathOf("LOCK"));
   if (!held.ok() && GetErrorCode(held.status()) == ErrorCode::kLocked) {
@@ -487,7 +491,7 @@ arrow::Status EngineImpl::Recover() {
   }
   ARROW_RETURN_NOT_OK(RemoveOrphans());
   ARROW_RETURN_NOT_OK(StartLog(logs));
-  (void)KeepReserve();  // without it the database is as good, while there is room
+  reserve_.KeepWhatThereIs(ReserveWanted());
   return arrow::Status::OK();
 }
 

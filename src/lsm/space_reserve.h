@@ -11,13 +11,16 @@
 
 namespace pyralog::lsm {
 
-// A file of zeros at `path`, or none. Its loss loses nothing.
+// A file of zeros at `path`, or none. It stays when the database is closed, so that others cannot
+// take the room that opening needs. Its loss loses nothing.
 class SpaceReserve {
  public:
   SpaceReserve(io::Env* env, std::string path) : env_(env), path_(std::move(path)) {}
 
-  // Keeps at least `bytes`. kNoSpace when there is less; none is kept then.
+  // Keeps at least `bytes`. kNoSpace when there is less; what was kept before is kept then.
   arrow::Status Keep(uint64_t bytes) EXCLUDES(mutex_);
+  // Keeps `bytes`, or as much of that as there is, roughly.
+  void KeepWhatThereIs(uint64_t bytes) EXCLUDES(mutex_);
   // Gives the room to others.
   void Release() EXCLUDES(mutex_);
 

@@ -65,7 +65,8 @@ def test_a_missing_database_is_made_only_for_writing(pyralog: Run, tmp_path: Pat
 def test_a_file_is_no_database(pyralog: Run, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     done = pyralog("sql", "--db", "file", "-c", "SELECT 1")
-    assert done.returncode == 3 and done.stderr.startswith("error: ")
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: INVALID_ARGUMENT: ") and "FROM 'file'" in done.stderr
     assert (tmp_path / "file").read_text() == "x"
 
 
@@ -144,6 +145,7 @@ def test_a_flipped_bit_in_the_log_is_reported(pyralog: Run, sql: Run, stock: Pat
     for done in (pyralog("verify", "db"), sql("SELECT 1"), pyralog("inspect", "db")):
         assert done.returncode == 3
         assert done.stderr.startswith("error: DAMAGED: ") and log.name in done.stderr
+        assert "restore the database from a backup" in done.stderr
 
 
 def test_a_torn_log_tail_is_cut_and_told(binary: str, sql: Run, tmp_path: Path) -> None:
