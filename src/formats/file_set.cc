@@ -279,8 +279,7 @@ bool CanMatch(const arrow::compute::Expression& bound, const arrow::FieldVector&
                         ? arrow::compute::equal(column, arrow::compute::literal(values[i]))
                         : arrow::compute::is_null(column));
   }
-  const auto left =
-      arrow::compute::SimplifyWithGuarantee(bound, arrow::compute::and_(known));
+  const auto left = arrow::compute::SimplifyWithGuarantee(bound, arrow::compute::and_(known));
   return !left.ok() || left->IsSatisfiable();
 }
 
