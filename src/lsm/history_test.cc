@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "arrow/api.h"
@@ -79,6 +80,7 @@ struct Attempt {
   CommitNumber acknowledged;      // the greatest before it began
   bool conflict = false;
   std::map<int64_t, Value> writes;               // the last of each key
+  std::set<int64_t> replaced;                    // keys whose committed row it deleted
   std::vector<std::pair<int64_t, Value>> reads;  // of keys that it had not written
   std::vector<Rows> scans;                       // without the keys that it had written
   size_t operations = 0;
@@ -166,9 +168,14 @@ class Writer {
     if (row >= 0) {
       EXPECT_EQ(txn->Delete(table_, {&row, 1}).ValueOrDie(), 1);
     }
+    if (row >= 0 && attempt->writes.count(key) == 0) attempt->replaced.insert(key);
     if (remove) {
-      // Deleting nothing is no write.
-      if (row >= 0) attempt->writes[key] = std::nullopt;
+      // Deleting nothing, or what it had inserted itself, is no write.
+      if (attempt->replaced.count(key) > 0) {
+        attempt->writes[key] = std::nullopt;
+      } else {
+        attempt->writes.erase(key);
+      }
       return;
     }
     const auto value = static_cast<int64_t>(++values_ * 16 + number_);

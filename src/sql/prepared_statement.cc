@@ -7,6 +7,7 @@
 #include "sql/catalog.h"
 #include "sql/errors.h"
 #include "sql/parameter_value.h"
+#include "sql/statement_type.h"
 
 namespace pyralog::sql {
 namespace {
@@ -39,6 +40,9 @@ arrow::Result<std::unique_ptr<PreparedStatement>> SqlPreparedStatement::Make(
 }
 
 arrow::Status SqlPreparedStatement::PrepareAnew() {
+  // These refer to the statement that is replaced, and to its connection.
+  assembler_.reset();
+  short_plan_.reset();
   ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql_));
   if (statements.size() != 1) {
     return MakeError(ErrorCode::kInvalidArgument, "one statement can be prepared at a time, not " +
@@ -56,8 +60,6 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
     keeps_plan_ = !properties.always_require_rebind && properties.bound_all_parameters;
     catalog_version_ = CatalogVersion(properties);
     schema_.reset();
-    assembler_.reset();
-    short_plan_.reset();
     if (keeps_plan_) {
       duckdb::ClientContext& context = *connection_->connection().context;
       short_plan_ = ShortPlan::Make(context, statement_->data);

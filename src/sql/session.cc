@@ -3,13 +3,12 @@
 #include <utility>
 
 #include "duckdb/main/database_manager.hpp"
-#include "duckdb/parser/parsed_data/transaction_info.hpp"
-#include "duckdb/parser/statement/transaction_statement.hpp"
 #include "pyralog/error.h"
 #include "sql/errors.h"
 #include "sql/parameter_value.h"
 #include "sql/prepared_statement.h"
 #include "sql/result_reader.h"
+#include "sql/statement_type.h"
 
 namespace pyralog::sql {
 namespace {
@@ -200,24 +199,6 @@ arrow::Result<int64_t> SessionConnection::CountChanges(Result result) {
 void SessionConnection::Interrupt() {
   const std::lock_guard lock(interrupt_mutex_);
   connection_->Interrupt();
-}
-
-bool ChangesRows(duckdb::StatementType type) {
-  switch (type) {
-    case duckdb::StatementType::INSERT_STATEMENT:
-    case duckdb::StatementType::UPDATE_STATEMENT:
-    case duckdb::StatementType::DELETE_STATEMENT:
-    case duckdb::StatementType::MERGE_INTO_STATEMENT:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool IsCommit(const duckdb::SQLStatement& statement) {
-  return statement.type == duckdb::StatementType::TRANSACTION_STATEMENT &&
-         statement.Cast<duckdb::TransactionStatement>().info->type ==
-             duckdb::TransactionType::COMMIT;
 }
 
 arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Params& params) {

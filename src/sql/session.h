@@ -73,11 +73,6 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   std::weak_ptr<void> open_result_;                 // alive while a streamed result is read
 };
 
-// Whether statements of this type change rows, whose number they give.
-bool ChangesRows(duckdb::StatementType type);
-// Whether the statement is COMMIT.
-bool IsCommit(const duckdb::SQLStatement& statement);
-
 // The parameters by the names that the statement gives them. kInvalidArgument when their number
 // differs.
 arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Params& params);

@@ -14,6 +14,7 @@
 #include "duckdb/transaction/meta_transaction.hpp"
 #include "sql/catalog.h"
 #include "sql/connection_state.h"
+#include "sql/statement_type.h"
 
 namespace pyralog::sql {
 namespace {
@@ -59,16 +60,7 @@ bool IsOwnSink(const duckdb::PhysicalOperator& op) {
 }
 
 bool IsQueryOrChange(duckdb::StatementType type) {
-  switch (type) {
-    case duckdb::StatementType::SELECT_STATEMENT:
-    case duckdb::StatementType::INSERT_STATEMENT:
-    case duckdb::StatementType::UPDATE_STATEMENT:
-    case duckdb::StatementType::DELETE_STATEMENT:
-    case duckdb::StatementType::MERGE_INTO_STATEMENT:
-      return true;
-    default:
-      return false;
-  }
+  return type == duckdb::StatementType::SELECT_STATEMENT || ChangesRows(type);
 }
 
 bool IsOwnDatabaseOnly(const duckdb::StatementProperties& properties) {

@@ -10,41 +10,16 @@
 #include "arrow/record_batch.h"
 #include "arrow/scalar.h"
 #include "arrow/table.h"
-#include "gtest/gtest.h"
+#include "tests/sql/testing.h"
 
 namespace pyralog::tests {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::shared_ptr<arrow::Scalar> Int(int64_t value) {
-  return std::make_shared<arrow::Int64Scalar>(value);
-}
-
-std::shared_ptr<arrow::Scalar> Text(const std::string& value) {
-  return std::make_shared<arrow::StringScalar>(value);
-}
-
-void ExpectError(const arrow::Status& status, ErrorCode code, const std::string& part) {
-  EXPECT_EQ(ErrorCodeName(GetErrorCode(status)), ErrorCodeName(code)) << status.ToString();
-  EXPECT_NE(status.message().find(part), std::string::npos) << status.ToString();
-}
-
-class DatabaseTest : public testing::Test {
+class DatabaseTest : public FolderTest {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() /
-              ("pyralog-database-" + std::to_string(getpid()) + "-" + test->name());
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::shared_ptr<Database> Open(const DatabaseOptions& options = {}) {
     return Database::Open(folder_.string(), options).ValueOrDie();
   }
-
-  fs::path folder_;
 };
 
 // The one value of a query.

@@ -1,27 +1,15 @@
 // A prepared statement does what the same statement does when it is sent as text with the same
 // parameters: same rows, same counts, same errors, same transaction afterwards. The prepared one is
 // run by its kept plan, often without DuckDB's executor; the text is planned each time.
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "arrow/api.h"
-#include "gtest/gtest.h"
-#include "pyralog/database.h"
+#include "tests/sql/testing.h"
 
 namespace pyralog::tests {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::shared_ptr<arrow::Scalar> Int(int64_t value) {
-  return std::make_shared<arrow::Int64Scalar>(value);
-}
-std::shared_ptr<arrow::Scalar> Text(const std::string& value) {
-  return std::make_shared<arrow::StringScalar>(value);
-}
-std::shared_ptr<arrow::Scalar> Null() { return arrow::MakeNullScalar(arrow::null()); }
 
 std::string RowsText(const arrow::Result<std::shared_ptr<arrow::RecordBatchReader>>& reader) {
   if (!reader.ok()) return reader.status().ToString();

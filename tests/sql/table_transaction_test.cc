@@ -1,6 +1,5 @@
 // The public C++ interface for rows without SQL: append, put, get, delete and scan in transactions,
 // beside SQL on the same tables.
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,13 +7,11 @@
 #include "arrow/api.h"
 #include "arrow/compute/expression.h"
 #include "arrow/json/from_string.h"
-#include "gtest/gtest.h"
-#include "pyralog/database.h"
+#include "tests/sql/testing.h"
 
 namespace pyralog::tests {
 namespace {
 
-namespace fs = std::filesystem;
 namespace cp = arrow::compute;
 using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
 
@@ -57,18 +54,10 @@ std::string Text(const arrow::Result<std::shared_ptr<arrow::RecordBatchReader>>&
   return Text(**(*table)->CombineChunksToBatch());
 }
 
-void ExpectError(const arrow::Status& status, ErrorCode code, const std::string& part) {
-  EXPECT_EQ(ErrorCodeName(GetErrorCode(status)), ErrorCodeName(code)) << status.ToString();
-  EXPECT_NE(status.message().find(part), std::string::npos) << status.ToString();
-}
-
-class TableTransactionTest : public testing::Test {
+class TableTransactionTest : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ =
-        fs::temp_directory_path() / ("pyralog-rows-" + std::to_string(getpid()) + "-" +
-                                     testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
+    FolderTest::SetUp();
     database_ = Database::Open(folder_.string()).ValueOrDie();
     session_ = database_->Connect().ValueOrDie();
     Sql("CREATE TABLE item (id BIGINT PRIMARY KEY, name VARCHAR NOT NULL DEFAULT 'nameless',"
@@ -78,7 +67,7 @@ class TableTransactionTest : public testing::Test {
   void TearDown() override {
     session_.reset();
     database_.reset();
-    fs::remove_all(folder_);
+    FolderTest::TearDown();
   }
 
   void Sql(const std::string& sql) {
@@ -90,7 +79,6 @@ class TableTransactionTest : public testing::Test {
   }
   std::unique_ptr<Transaction> Begin() { return database_->Begin().ValueOrDie(); }
 
-  fs::path folder_;
   std::shared_ptr<Database> database_;
   std::unique_ptr<Session> session_;
 };
