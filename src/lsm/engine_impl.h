@@ -148,7 +148,7 @@ class EngineImpl final : public Engine {
   // the room that was kept may be used up by the caller; otherwise it is kept again, or kNoSpace.
   arrow::Status MakeRoom(bool use_reserve) EXCLUDES(flush_mutex_, commit_mutex_);
   // Whether a rewrite or a flush gives back more room than it takes.
-  bool HoldsDeadRows() const;
+  bool HoldsDeadRows() const EXCLUDES(commit_mutex_);
   arrow::Status DropTheDead() REQUIRES(flush_mutex_);
   void BackgroundLoop();
   void WakeBackground();

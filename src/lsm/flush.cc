@@ -237,7 +237,9 @@ arrow::Status EngineImpl::MakeRoom(bool use_reserve) {
   reserve_.Release();
   arrow::Status status = DropTheDead();
   if (use_reserve) return status;
-  return reserve_.Keep(ReserveWanted()) & status;
+  const arrow::Status kept = reserve_.Keep(ReserveWanted());
+  if (!kept.ok()) reserve_.KeepWhatThereIs(ReserveWanted() / 2);
+  return kept & status;
 }
 
 arrow::Status EngineImpl::DrainBackgroundWork() {

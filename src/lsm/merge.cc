@@ -46,11 +46,15 @@ struct EngineImpl::MergeJob {
 };
 
 bool EngineImpl::HoldsDeadRows() const {
+  {
+    MutexLock lock(commit_mutex_);
+    if (!dropped_.empty()) return true;
+  }
   const auto tables = CurrentTables();
-  return reclaim_due_ || std::any_of(tables->begin(), tables->end(), [](const auto& table) {
-           const auto& sources = table.second->sources;
-           return std::any_of(sources.begin(), sources.end(), MostlyDead);
-         });
+  return std::any_of(tables->begin(), tables->end(), [](const auto& table) {
+    const auto& sources = table.second->sources;
+    return std::any_of(sources.begin(), sources.end(), MostlyDead);
+  });
 }
 
 bool EngineImpl::PickRewrite(MergeJob* job) const {

@@ -36,7 +36,9 @@ def test_a_full_disk_is_told_and_left_by_deleting(pyralog: Run, small_disk: Path
         )
 
     def count() -> int:
-        return int(run("SELECT count(*) FROM t").stdout.splitlines()[1])
+        done = run("SELECT count(*) FROM t")
+        assert (done.returncode, done.stderr) == (0, "")
+        return int(done.stdout.splitlines()[1])
 
     assert run("CREATE TABLE t (k BIGINT PRIMARY KEY, v VARCHAR)").returncode == 0
     rows = 0
