@@ -36,13 +36,13 @@ std::string KeyText(const PreparedTable& table, const KeyBatch* keys, int64_t i)
 
 // Deletes rows or drops tables, and adds none.
 bool FreesRoom(const PreparedCommit& prepared) {
-  const bool only_deletes = std::all_of(
+  const bool adds = std::any_of(
       prepared.tables.begin(), prepared.tables.end(),
-      [](const PreparedTable& table) { return table.batches.empty() && table.segments.empty(); });
+      [](const PreparedTable& table) { return !table.batches.empty() || !table.segments.empty(); });
   const bool only_drops =
       std::all_of(prepared.table_changes.begin(), prepared.table_changes.end(),
                   [](const TableChange& change) { return change.op == TableOp::kDrop; });
-  return only_deletes && only_drops;
+  return !adds && only_drops && !(prepared.tables.empty() && prepared.table_changes.empty());
 }
 
 bool IsOwnDeletion(const PreparedTable& table, const RowSource* source, int64_t row) {

@@ -273,6 +273,37 @@ TEST_P(ArrowVectorsTest, ConstantAndDictionaryVectorsAreCollected) {
   }
 }
 
+TEST_P(ArrowVectorsTest, SlicesOfSlicesAreCollected) {
+  for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.type);
+    const auto column = Column(c);
+    auto result = Rows(c, 100);
+    auto source = Rows(c, 100)->Fetch();
+    // Rows 99, 98, ... of which every third: 99, 96, ...
+    duckdb::SelectionVector back_to_front(100), thirds(33);
+    for (idx_t i = 0; i < 100; ++i) back_to_front.set_index(i, 99 - i);
+    for (idx_t i = 0; i < 33; ++i) thirds.set_index(i, 3 * i);
+    DataChunk chunk;
+    chunk.InitializeEmpty({source->data[0].GetType()});
+    chunk.data[0].Slice(source->data[0], back_to_front, 100);
+    chunk.data[0].Slice(thirds, 33);
+    chunk.SetCardinality(33);
+    auto collector = MakeBatchCollector({column}, *connection_.context).ValueOrDie();
+    ASSERT_TRUE(collector->Append(chunk).ok());
+    auto batch = collector->Finish().ValueOrDie();
+    ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
+    DataChunk copy;
+    copy.Initialize(duckdb::Allocator::DefaultAllocator(), {*SqlTypeOfColumn(column)});
+    MakeVectorFiller(column, *connection_.context)
+        .ValueOrDie()
+        ->Fill(batch->column(0), 0, 33, copy.data[0]);
+    copy.SetCardinality(33);
+    for (idx_t i = 0; i < 33; ++i) {
+      EXPECT_TRUE(Value::NotDistinctFrom(copy.GetValue(0, i), result->GetValue(0, 99 - 3 * i)));
+    }
+  }
+}
+
 TEST_P(ArrowVectorsTest, VectorsOutliveFillerAndArray) {
   auto column = *ColumnFromSqlType("c", LogicalType::VARCHAR);
   DataChunk chunk;

@@ -337,6 +337,7 @@ arrow::Result<std::shared_ptr<arrow::Buffer>> GrowingBytes::Finish() {
 arrow::Status ColumnCollector::Append(Vector& vector, const sel_t* rows, idx_t count) {
   VectorRows input;
   input.count = count;
+  input.vector_rows = rows;
   if (vector.GetVectorType() == duckdb::VectorType::FLAT_VECTOR) {
     input.data = duckdb::FlatVector::GetData(vector);
     input.validity = &duckdb::FlatVector::Validity(vector);

@@ -43,6 +43,9 @@ class GrowingBytes {
 struct VectorRows {
   const uint8_t* data = nullptr;
   const duckdb::sel_t* rows = nullptr;  // nullptr: row i is value i
+  // The same in rows of the vector, not of what it selects from: DuckDB slices the entries of a
+  // struct along with it.
+  const duckdb::sel_t* vector_rows = nullptr;
   const duckdb::ValidityMask* validity = nullptr;
   duckdb::idx_t count = 0;
 

@@ -20,7 +20,7 @@ class StructCollector final : public ColumnCollector {
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
     auto& entries = duckdb::StructVector::GetEntries(vector);
     for (size_t i = 0; i < children_.size(); ++i) {
-      ARROW_RETURN_NOT_OK(children_[i]->Append(*entries[i], rows.rows, rows.count));
+      ARROW_RETURN_NOT_OK(children_[i]->Append(*entries[i], rows.vector_rows, rows.count));
     }
     return arrow::Status::OK();
   }
