@@ -3,8 +3,8 @@
 //
 //   ARROW_ASSIGN_OR_RAISE(auto db, pyralog::Database::Open("shop"));
 //   ARROW_ASSIGN_OR_RAISE(auto session, db->Connect());
-//   ARROW_ASSIGN_OR_RAISE(auto reader, session->Query("SELECT * FROM orders WHERE day >= $1",
-//   {day}));
+//   ARROW_ASSIGN_OR_RAISE(auto reader,
+//                         session->Query("SELECT * FROM orders WHERE day >= $1", {day}));
 #pragma once
 
 #include <cstdint>
@@ -34,11 +34,11 @@ struct DatabaseOptions {
   Durability durability = Durability::kFull;
   bool create_if_missing = true;
   bool read_only = false;
-  uint64_t memory_limit =
-      0;            // bytes for queries and caches; 0: three quarters of the machine's memory
+  // Bytes for queries and caches; 0: three quarters of the machine's memory.
+  uint64_t memory_limit = 0;
   int threads = 0;  // of queries; 0: as many as cores
-  uint64_t memtable_size =
-      16 << 20;  // bytes of recent rows in memory before they are written to segments
+  // Bytes of recent rows in memory before they are written to segments.
+  uint64_t memtable_size = 16 << 20;
 };
 
 using Params = std::vector<std::shared_ptr<arrow::Scalar>>;

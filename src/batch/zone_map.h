@@ -26,8 +26,8 @@ struct ZoneMap {
   int64_t nulls = 0;
   bool has_range = false;  // min and max are set; false also when all rows are null
   bool min_exact = false;  // `min` is a value of the column, not a cut prefix (a lower bound)
-  bool max_exact =
-      false;  // same; a cut maximum is rounded up, and when it cannot be, has_range is false
+  // The same; a cut maximum is rounded up, and when it cannot be, has_range is false.
+  bool max_exact = false;
   std::string min;
   std::string max;
 

@@ -8,8 +8,7 @@ namespace pyralog::catalog {
 namespace {
 
 // Entries live in the engine's metadata: "schema/<name>" and "entry/<schema>/<name>", names in
-// lower case, with '/' and
-// '%' written as %2f and %25, so that every name is one part of the key.
+// lower case, with '/' and '%' written as %2f and %25, so that every name is one part of the key.
 constexpr char kSchemaPrefix[] = "schema/";
 constexpr char kEntryPrefix[] = "entry/";
 constexpr uint64_t kUncommitted = uint64_t{1} << 63;

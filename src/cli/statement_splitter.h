@@ -22,9 +22,8 @@ class StatementSplitter {
   std::optional<std::string> Next();
 
   // To be called, until it gives nothing, when no more text follows: the remaining statements, of
-  // which the last needs no
-  // ';'. An open quote or comment is left to the SQL parser, which says so. Afterwards the splitter
-  // is empty.
+  // which the last needs no ';'. An open quote or comment is left to the SQL parser, which says so.
+  // Afterwards the splitter is empty.
   std::optional<std::string> Finish();
 
   // Whether the text ended within a statement, quote or comment.

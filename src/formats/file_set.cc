@@ -14,8 +14,8 @@
 namespace pyralog::formats {
 namespace {
 
-using Values =
-    std::vector<std::shared_ptr<arrow::Scalar>>;  // of the partition columns, for one file
+// Values of the partition columns, for one file.
+using Values = std::vector<std::shared_ptr<arrow::Scalar>>;
 
 struct PartitionColumns {
   arrow::FieldVector fields;

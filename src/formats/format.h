@@ -47,10 +47,10 @@ struct FormatInfo {
   std::string name;                  // as in formats.def, STORED AS and --format
   std::string title;                 // "Apache Parquet"
   std::vector<std::string> aliases;  // other names that STORED AS takes
-  std::vector<std::string>
-      suffixes;  // lower case, with the dot; may be followed by a compression's suffix
-  std::vector<Signature>
-      signatures;  // each is enough; none: the format is recognised by suffix only
+  // Lower case, with the dot; may be followed by a compression's suffix.
+  std::vector<std::string> suffixes;
+  // Each is enough; none: the format is recognised by suffix only.
+  std::vector<Signature> signatures;
   std::vector<std::string> compressions;  // ".gz", ".zst": read through when they follow a suffix
   Capabilities can;
   std::string sql_reader;   // table function of the SQL engine that reads it; empty: its relations

@@ -270,8 +270,8 @@ class JsonWalker {
   const JsonCheckOptions options_;
   JsonFacts* const facts_;
   size_t at_ = 0;
-  std::vector<Level>
-      levels_;  // the first depth_ of them are open; the others wait to be used again
+  // The first depth_ of them are open; the others wait to be used again.
+  std::vector<Level> levels_;
   size_t depth_ = 0;
   bool failed_ = false;
   bool ran_out_ = false;

@@ -12,8 +12,8 @@ namespace pyralog::formats {
 
 struct JsonCheckOptions {
   int max_depth = 1000;
-  bool whole =
-      true;  // false: the text is cut anywhere; what is missing at its end is not held against it
+  // false: the text is cut anywhere; what is missing at its end is not held against it.
+  bool whole = true;
   bool may_be_empty = false;  // no value at all is fine (JSON Lines)
 };
 

@@ -17,9 +17,9 @@ namespace pyralog::formats {
 
 // What a reader of foreign bytes may use.
 struct Limits {
-  arrow::MemoryPool* pool =
-      arrow::default_memory_pool();  // everything a reader allocates comes from here
-  int max_depth = 64;                // of nested types
+  // Everything a reader allocates comes from here.
+  arrow::MemoryPool* pool = arrow::default_memory_pool();
+  int max_depth = 64;  // of nested types
 };
 
 // One regular file, open for reading. Thread-safe.

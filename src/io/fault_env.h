@@ -38,8 +38,8 @@ enum class FaultKind { kIoError, kShortWrite, kNoSpace, kSyncError, kCrash };
 enum class CrashMode { kLoseAll, kKeepAll, kPrefix, kRandom };
 
 struct FaultEnvOptions {
-  uint64_t capacity_bytes =
-      UINT64_MAX;            // writes past it fail with kNoSpace; removing files frees space
+  // Writes past it fail with kNoSpace; removing files frees space.
+  uint64_t capacity_bytes = UINT64_MAX;
   bool ignore_sync = false;  // known-bad control: Sync and SyncDir answer success and do nothing
 };
 

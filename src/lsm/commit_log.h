@@ -1,9 +1,8 @@
 // Group commit: many commits, one write, one sync.
 //
 // Commits queue their records in order. Whoever waits first while nobody writes becomes the writer
-// for all that is queued
-// ("greedy": no timer; a group is what came while the last one was being synced), then publishes
-// the new durable number.
+// for all that is queued ("greedy": no timer; a group is what came while the last one was being
+// synced), then publishes the new durable number.
 //
 // Invariants. The durable number never passes a record whose sync has not succeeded (in `normal`:
 // whose write has not). After a failed write or sync the log is dead: what was queued fails,
@@ -62,8 +61,8 @@ class CommitLog {
   std::unique_ptr<RecordLogWriter> writer_ GUARDED_BY(mutex_);
   std::vector<std::string> queue_ GUARDED_BY(mutex_);
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
-  uint64_t available_ GUARDED_BY(mutex_) =
-      0;  // reserved bytes that no queued record needs, at the least
+  // Reserved bytes that no queued record needs, at the least.
+  uint64_t available_ GUARDED_BY(mutex_) = 0;
   CommitNumber last_queued_ GUARDED_BY(mutex_);
   bool writing_ GUARDED_BY(mutex_) = false;
   bool unsynced_ GUARDED_BY(mutex_) = false;

@@ -1,13 +1,16 @@
 // What one commit writes to the write-ahead log: record type 1, all integers little-endian.
 //
 //    u64 commit number
-//    u32 n metadata changes     n x { u8 op (1 put, 2 delete); string key; string value (put) }
-//    u32 n table changes        n x { u8 op (1 create, 2 drop, 3 alter); u32 table; string schema
-//    (create, alter) } u32 n row batches          n x { u32 table; u32 schema version; u64 first
-//    ordinal; string rows (row_codec.h) } u32 n segments             n x SegmentMeta as 10 u64 in
-//    declaration order (spilled by a big transaction) u32 n deletions            n x { u32 table;
-//    u8 where (1 memtables, 2 segment); u64 segment id (0 for 1);
-//                                     u32 n; n x u64 ordinal (1) or u32 row (2), ascending }
+//    u32 n metadata changes   n x { u8 op (1 put, 2 delete); string key; string value (put) }
+//    u32 n table changes      n x { u8 op (1 create, 2 drop, 3 alter); u32 table;
+//                                   string schema (create, alter) }
+//    u32 n row batches        n x { u32 table; u32 schema version; u64 first ordinal;
+//                                   string rows (row_codec.h) }
+//    u32 n segments           n x SegmentMeta as 10 u64 in declaration order (spilled by a big
+//                                 transaction)
+//    u32 n deletions          n x { u32 table; u8 where (1 memtables, 2 segment);
+//                                   u64 segment id (0 for 1);
+//                                   u32 n; n x u64 ordinal (1) or u32 row (2), ascending }
 //   A string is u32 length + bytes.
 //
 // Order of effect: table changes, metadata, deletions, segments, rows. A row in a memtable is named

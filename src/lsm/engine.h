@@ -1,8 +1,8 @@
 // The hot engine: tables of Arrow rows in one folder, crash-safe, versioned, with transactions.
 // docs/architecture/lsm.md
 //
-//   db/  CURRENT  MANIFEST-00000007  LOCK  wal/00000012.wal  hot/<table>/00000031.arrow .idx
-//   hot/00000044.del  tmp/
+//   db/  CURRENT  MANIFEST-00000007  LOCK  wal/00000012.wal
+//        hot/<table>/00000031.arrow .idx   hot/00000044.del   tmp/
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ struct EngineOptions {
   uint64_t reserve_bytes = 8 << 20;
   uint64_t merge_target_bytes = 256 << 20;  // merges make no file larger than this
   int merge_fanin = 8;                      // similar-sized neighbours that are merged into one
-  bool background_work =
-      true;  // false: flush and merge run inside the commit that makes them due (tests)
+  // false: flush and merge run inside the commit that makes them due (tests)
+  bool background_work = true;
   bool verify_checksums = true;  // false: the known-bad control of tests
 };
 

@@ -9,8 +9,8 @@
 namespace pyralog::lsm {
 namespace {
 
-constexpr uint64_t kSmallestLog = 256
-                                  << 10;  // bytes that a log file is given at first, at the least
+// Bytes that a log file is given at first, at the least.
+constexpr uint64_t kSmallestLog = 256 << 10;
 
 std::string Numbered(const char* format, unsigned long long number) {
   char name[48];

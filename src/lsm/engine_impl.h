@@ -41,8 +41,8 @@ struct PreparedTable {
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   std::vector<KeyBatch> keys;        // a batch each, for keyed tables
   std::vector<std::string> encoded;  // EncodeRows of each batch
-  std::vector<std::shared_ptr<SegmentSource>>
-      segments;  // spilled; their deaths are the transaction's own
+  // Spilled; their deaths are the transaction's own.
+  std::vector<std::shared_ptr<SegmentSource>> segments;
   struct Deletions {
     RowSourcePtr source;
     std::vector<int64_t> rows;  // ascending
@@ -243,8 +243,8 @@ class EngineImpl final : public Engine {
 
   mutable Mutex state_mutex_;
   std::shared_ptr<const TableMap> tables_ GUARDED_BY(state_mutex_);
-  std::deque<MetaState> meta_
-      GUARDED_BY(state_mutex_);  // ascending; the first is the oldest anybody needs
+  // Ascending; the first is the oldest anybody needs.
+  std::deque<MetaState> meta_ GUARDED_BY(state_mutex_);
   std::multiset<CommitNumber> snapshots_ GUARDED_BY(state_mutex_);
   // Drops that may not be durable yet: snapshots from before them still see the tables.
   std::vector<TableDrop> drops_ GUARDED_BY(state_mutex_);

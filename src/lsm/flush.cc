@@ -16,8 +16,8 @@ namespace pyralog::lsm {
 namespace {
 
 constexpr auto kSyncInterval = std::chrono::milliseconds(500);  // `normal` promises a second
-constexpr uint64_t kMemtablesHeld =
-    4;  // times memtable_bytes in memory before commits wait for the flush
+// Times memtable_bytes in memory before commits wait for the flush.
+constexpr uint64_t kMemtablesHeld = 4;
 
 }  // namespace
 

@@ -4,19 +4,23 @@
 // CBOR map (RFC 8949); the state is all edits applied in order. The first edit of a file is a whole
 // state. Keys of the map, all optional:
 //
-//   "log"      number of the oldest write-ahead log that must be replayed
-//   "log_from" the last commit before that log: all commits up to "commit" that follow it are in
-//   the logs "commit"   everything in here is as of this commit; log records up to it bring no
-//   metadata and no segment "ids"      [next table id, next segment id, next pack id] "meta"     {
-//   key: bytes value, or null when deleted }, with "meta_at": { key: commit that wrote it }
-//   "tables"   { id: { "schemas": [[commit, bytes schema] ...], "ordinal": rows below it are
-//   flushed }, or null when dropped } "add"      [[id, table, schema version, level, rows, arrow
-//   bytes, index bytes, index check, min birth, max birth] ...]
-//              segments, in the table's order (an edit that changes a table's segments lists them
-//              all: "order")
-//   "order"    { table: [segment ids in row order] }
-//   "remove"   [segment ids]
-//   "packs"    { segment id: deletion pack that holds its deaths }
+//   "log"       number of the oldest write-ahead log that must be replayed
+//   "log_from"  the last commit before that log: all commits up to "commit" that follow it are in
+//               the logs
+//   "commit"    everything in here is as of this commit; log records up to it bring no metadata and
+//               no segment
+//   "ids"       [next table id, next segment id, next pack id]
+//   "meta"      { key: bytes value, or null when deleted }, with "meta_at": { key: commit that
+//               wrote it }
+//   "tables"    { id: { "schemas": [[commit, bytes schema] ...], "ordinal": rows below it are
+//               flushed }, or null when dropped }
+//   "add"       [[id, table, schema version, level, rows, arrow bytes, index bytes, index check,
+//                 min birth, max birth] ...]
+//               segments, in the table's order (an edit that changes a table's segments lists them
+//               all: "order")
+//   "order"     { table: [segment ids in row order] }
+//   "remove"    [segment ids]
+//   "packs"     { segment id: deletion pack that holds its deaths }
 // An unknown key is refused as a newer format.
 //
 // CURRENT is text: "pyralog 1\n", the manifest's file name, the database id in hex, XXH3 of the

@@ -1,19 +1,20 @@
 // How each SQL type lies in an Arrow array, next to how it lies in a DuckDB vector.
 //
-//   stored as                       SQL types                                          to a vector
-//   -----------------------------   ------------------------------------------------
-//   --------------------------- the same bytes                  integers, FLOAT, DOUBLE, DATE,
-//   TIME, TIME_NS,      pointed at, or copied
-//                                   TIMESTAMP*, TIMETZ (int64), DECIMAL of 5 digits+
-//   decimal32                       DECIMAL of up to 4 digits (DuckDB: int16)          narrowed
-//   bits                            BOOLEAN                                            spread to
-//   bytes fixed_size_binary(16)           HUGEINT, UHUGEINT, UUID: big-endian, the sign bit  bytes
-//   turned round
-//                                   of HUGEINT flipped, so that bytes sort as values
-//   utf8_view, binary_view          VARCHAR, JSON, BLOB, BIT                           offsets
-//   become pointers month_day_nano                  INTERVAL nanoseconds become microseconds
-//   struct, list, map, fixed list   STRUCT, LIST, MAP, ARRAY                           child by
-//   child
+//   stored as                 SQL types                                  to a vector
+//   ------------------------  -----------------------------------------  ------------------------
+//   the same bytes            integers, FLOAT, DOUBLE, DATE, TIME,       pointed at, or copied
+//                             TIME_NS, TIMESTAMP*, TIMETZ (int64),
+//                             DECIMAL of 5 digits and more
+//   decimal32                 DECIMAL of up to 4 digits (DuckDB: int16)  narrowed
+//   bits                      BOOLEAN                                    spread to bytes
+//   fixed_size_binary(16)     HUGEINT, UHUGEINT, UUID: big-endian, the   bytes turned round
+//                             sign bit of HUGEINT flipped, so that
+//                             bytes sort as values
+//   utf8_view, binary_view    VARCHAR, JSON, BLOB, BIT                   offsets become pointers
+//   month_day_nano            INTERVAL                                   nanoseconds become
+//                                                                        microseconds
+//   struct, list, map,        STRUCT, LIST, MAP, ARRAY                   child by child
+//   fixed list
 //
 // DECIMAL takes the narrowest of decimal32, decimal64 and decimal128 that holds its digits.
 #pragma once
@@ -50,10 +51,10 @@ struct TypeLayout {
   std::shared_ptr<arrow::DataType> arrow;
   Layout layout = Layout::kSame;
   int width = 0;  // bytes of a value in Arrow (0: bits, or nested)
-  bool ordered =
-      false;  // raw bytes compare as values (see batch/zone_map.h): zone maps may be used
-  std::vector<TypeLayout>
-      children;  // fields of a struct, the element of a list or array, the entries of a map
+  // Raw bytes compare as values (see batch/zone_map.h): zone maps may be used.
+  bool ordered = false;
+  // Fields of a struct, the element of a list or array, the entries of a map.
+  std::vector<TypeLayout> children;
 };
 
 // kNotSupported, naming the type, for one that cannot be stored exactly (ENUM, UNION, VARIANT,

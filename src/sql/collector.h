@@ -1,10 +1,10 @@
 // Query results as Arrow batches: a result collector of our own at the top of DuckDB's plans, and
 // readers for the rest.
 //
-//   UseArrowResults(*connection.context);                           // once for each connection
+//   UseArrowResults(*connection.context);  // once for each connection
 //   auto pending = statement->PendingQuery(parameters, /*allow_stream_result=*/false);
-//   auto result = pending->Execute();                               // materialised, by the
-//   collector ARROW_ASSIGN_OR_RAISE(auto reader, ReadArrow(std::move(result)));
+//   auto result = pending->Execute();      // materialised, by the collector
+//   ARROW_ASSIGN_OR_RAISE(auto reader, ReadArrow(std::move(result)));
 //
 // A streaming result (allow_stream_result = true) goes through ReadArrow too, batch by batch as it
 // is read; the connection must stay as it is until then. The collector is not used for it.

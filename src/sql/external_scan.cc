@@ -37,8 +37,8 @@ struct RelationScanData : duckdb::TableFunctionData {
   std::shared_ptr<arrow::Schema> carried;  // the relation's schema as DuckDB gets it
   duckdb::ArrowSchemaWrapper c_schema;
   duckdb::ArrowTableSchema types;
-  arrow::compute::Expression filter =
-      arrow::compute::literal(true);  // set by the optimizer; a hint
+  // Set by the optimizer; a hint.
+  arrow::compute::Expression filter = arrow::compute::literal(true);
 
   // Cached plans would keep files and their schemas as they were.
   bool SupportStatementCache() const override { return false; }

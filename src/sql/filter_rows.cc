@@ -218,8 +218,8 @@ class Optional final : public RowFilter {
  private:
   // Above this share, moving the rows that pass together costs more than the dropped ones save.
   static constexpr double kPassesMost = 0.8;
-  static constexpr int64_t kRowsToTry =
-      30 * STANDARD_VECTOR_SIZE;  // as many as DuckDB's own optional filters take
+  // As many as DuckDB's own optional filters take.
+  static constexpr int64_t kRowsToTry = 30 * STANDARD_VECTOR_SIZE;
 
   std::unique_ptr<RowFilter> filter_;
   int64_t before_ = 0;

@@ -16,8 +16,8 @@ namespace pyralog::sql {
 // Thread-safe.
 class OrderedAppender {
  public:
-  using Append =
-      std::function<void(const std::shared_ptr<arrow::RecordBatch>&)>;  // throws on error
+  // Throws on error.
+  using Append = std::function<void(const std::shared_ptr<arrow::RecordBatch>&)>;
   explicit OrderedAppender(Append append) : append_(std::move(append)) {}
 
   // `rows` follow those that were added at this index before.

@@ -53,8 +53,8 @@ class SqlPreparedStatement final : public PreparedStatement {
   std::unique_ptr<BatchAssembler> assembler_;  // of short_plan_'s rows
   bool is_commit_ = false;
   bool keeps_plan_ = false;  // the plan is used again; else every execution plans anew anyway
-  std::optional<uint64_t>
-      catalog_version_;  // that the plan is made for, if it depends on the catalog
+  // The catalog version that the plan is made for, if it depends on the catalog.
+  std::optional<uint64_t> catalog_version_;
   std::vector<Parameter> parameters_;
   std::shared_ptr<arrow::Schema> schema_;  // of its rows; made by the first execution
   ParameterMap values_;                    // of parameters_; reused

@@ -73,12 +73,12 @@ class SqlTransaction final : public duckdb::Transaction {
   // Guarded by mutex_.
   OpenLease lease_;
   std::unique_ptr<catalog::Transaction> state_;
-  uint64_t entries_version_ =
-      0;  // as state_ says; with own DDL another transaction may have the same
+  // As state_ says; with own DDL another transaction may have the same.
+  uint64_t entries_version_ = 0;
   uint64_t catalog_version_ = 0;  // see CatalogVersion
   std::shared_ptr<EntrySet> entries_;
-  std::vector<std::shared_ptr<EntrySet>>
-      outdated_entries_;  // of before own DDL; plans may point into them
+  // Those of before own DDL; plans may point into them.
+  std::vector<std::shared_ptr<EntrySet>> outdated_entries_;
   Statement statement_;
 };
 

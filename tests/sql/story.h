@@ -1,29 +1,29 @@
 // SQL tests as stories: text files in the style of sqllogictest, run one record after the other.
 //
 //   # a comment
-//   require session                 the story needs what a session holds (PREPARE, TEMP, SET):
-//   never reopened
+//   require session               the story needs what a session holds (PREPARE, TEMP, SET): it is
+//                                 never reopened
 //
-//   statement ok                    the statement succeeds
+//   statement ok                  the statement succeeds
 //   CREATE TABLE t(a INTEGER)
 //
-//   statement count 3               it succeeds and changes 3 rows
+//   statement count 3             it succeeds and changes 3 rows
 //   INSERT INTO t VALUES (1), (2), (3)
 //
-//   statement error CONSTRAINT: .*must not be NULL       it fails; "CODE: message" has a match of
-//   this regular expression INSERT INTO t VALUES (NULL)
+//   statement error CONSTRAINT: .*must not be NULL
+//   INSERT INTO t VALUES (NULL)   it fails; "CODE: message" has a match of this regular expression
 //
-//   connection two                  the next record is run by the session of this name
-//   query IT rowsort                it gives these rows: a letter for each column (I whole, R real,
-//   T anything else); SELECT a, b FROM t              with rowsort both sides are sorted first
+//   connection two                the next record is run by the session of this name
+//   query IT rowsort              it gives these rows: a letter for each column (I whole, R real,
+//   SELECT a, b FROM t            T anything else); with rowsort both sides are sorted first
 //   ----
-//   1	x                            values are separated by tabs; NULL, and (empty) for the empty
-//   string
+//   1	x                          values are separated by tabs; NULL, and (empty) for the empty
+//                                 string
 //
-//   plan has KEY_LOOKUP             what EXPLAIN says of it has a match of this regular expression;
-//   plan lacks: has none SELECT b FROM t WHERE a = 1
+//   plan has KEY_LOOKUP           what EXPLAIN says of it has a match of this regular expression;
+//   SELECT b FROM t WHERE a = 1   plan lacks: has none
 //
-//   flush                           writes recent rows to segments
+//   flush                         writes recent rows to segments
 //
 // A record ends at an empty line.
 #pragma once

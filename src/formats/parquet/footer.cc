@@ -139,8 +139,8 @@ arrow::Result<bool> HasChecksums(const Source& source, const ::parquet::FileMeta
     const auto chunk = group->ColumnChunk(c);
     if (chunk->num_values() == 0) continue;
     const auto offset = static_cast<uint64_t>(chunk->data_page_offset());
-    constexpr uint64_t kEnough =
-        24;  // three numbers of at most five bytes, their field headers, and the next one
+    // Three numbers of at most five bytes, their field headers, and the next one.
+    constexpr uint64_t kEnough = 24;
     ARROW_ASSIGN_OR_RAISE(const std::string header,
                           source.Read(offset, std::min<uint64_t>(kEnough, source.size() - offset)));
     if (PageHeaderHasChecksum(header)) return true;

@@ -21,8 +21,8 @@ arrow::Result<std::shared_ptr<::parquet::FileMetaData>> ReadParquetFooter(const 
 // Why the SQL engine's Parquet reader should not read an intact file.
 struct ParquetObstacle {
   std::string reason;  // empty: it may
-  bool hard =
-      true;  // it fails or reads wrongly; else it merely ignores the checksums that the pages carry
+  // It fails or reads wrongly; else it merely ignores the checksums that the pages carry.
+  bool hard = true;
 };
 arrow::Result<ParquetObstacle> ParquetSqlObstacle(const Source& source,
                                                   const ::parquet::FileMetaData& footer);

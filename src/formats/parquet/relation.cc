@@ -44,8 +44,8 @@ struct Projection {
   std::shared_ptr<arrow::Schema> schema;
   std::vector<int> leaves;
   std::vector<int> order;
-  std::vector<const VariantColumn*>
-      variants;  // beside each wanted column, nullptr for what is none
+  // Beside each wanted column, nullptr for what is none.
+  std::vector<const VariantColumn*> variants;
 };
 
 // Keeps the file's reader alive, validates each batch, and puts the path before what goes wrong.
