@@ -1,5 +1,7 @@
 #include "io/env.h"
 
+#include <algorithm>
+
 #include "pyralog/error.h"
 
 namespace pyralog::io {
@@ -41,6 +43,17 @@ arrow::Status CreateDirIfMissing(Env* env, const std::string& path) {
   if (GetErrorCode(status) != ErrorCode::kAlreadyExists) return status;
   // A file of that name is no folder: listing it says so.
   return env->List(path).status();
+}
+
+arrow::Status FillWithZeros(File* file, uint64_t begin, uint64_t end) {
+  constexpr uint64_t kChunk = 1 << 20;
+  if (begin >= end) return arrow::Status::OK();
+  const std::string zeros(std::min(kChunk, end - begin), '\0');
+  for (uint64_t at = begin; at < end; at += zeros.size()) {
+    const uint64_t size = std::min<uint64_t>(zeros.size(), end - at);
+    ARROW_RETURN_NOT_OK(file->WriteAt(at, std::string_view(zeros).substr(0, size)));
+  }
+  return arrow::Status::OK();
 }
 
 std::string JoinPath(std::string_view folder, std::string_view name) {

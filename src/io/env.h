@@ -100,6 +100,8 @@ arrow::Result<std::string> ReadFileToString(Env* env, const std::string& path);
 // Writes `path`.tmp, syncs it, renames it over `path`, syncs the folder.
 arrow::Status WriteFileAtomically(Env* env, const std::string& path, std::string_view data);
 arrow::Status CreateDirIfMissing(Env* env, const std::string& path);
+// Writes zeros over the bytes of [begin, end).
+arrow::Status FillWithZeros(File* file, uint64_t begin, uint64_t end);
 std::string JoinPath(std::string_view folder, std::string_view name);
 std::string ParentPath(std::string_view path);
 

@@ -345,26 +345,22 @@ arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit* prepared) {
 arrow::Result<CommitNumber> EngineImpl::Commit(PreparedCommit prepared) {
   ARROW_RETURN_NOT_OK(WriteState());
   ARROW_RETURN_NOT_OK(WaitForRoom());
-  const bool frees = FreesRoom(prepared);
   auto attempt = [&] {
     MutexLock lock(commit_mutex_);
     return CommitLocked(&prepared);
   };
   auto logged = attempt();
-  const bool full = GetErrorCode(logged.status()) == ErrorCode::kNoSpace;
-  if (full) {
-    // What frees room may use the room that is kept for it; all else waits for what was freed.
-    if (frees) {
-      reserve_.Release();
-      logged = attempt();
-    }
-    if (GetErrorCode(logged.status()) == ErrorCode::kNoSpace && MakeRoom(frees).ok()) {
-      logged = attempt();
-    }
+  const auto is_full = [&] { return GetErrorCode(logged.status()) == ErrorCode::kNoSpace; };
+  // What frees room may use the room that is kept for it; all else waits for what was freed.
+  const bool frees = is_full() && FreesRoom(prepared);
+  if (frees) {
+    reserve_.Release();
+    logged = attempt();
   }
+  if (is_full() && MakeRoom(frees).ok()) logged = attempt();
   ARROW_ASSIGN_OR_RAISE(const CommitNumber commit, logged);
   ARROW_RETURN_NOT_OK(log_.WaitDurable(commit));
-  if (full && frees) (void)MakeRoom(false);
+  if (frees) (void)MakeRoom(false);
   if (options_.background_work) {
     if (FlushDue()) WakeBackground();
   } else {

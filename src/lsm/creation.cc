@@ -16,8 +16,7 @@ DatabaseId NewDatabaseId() {
 }
 
 arrow::Status CurrentIsMissing(const std::string& current, const std::string& though) {
-  return MakeError(ErrorCode::kDamaged, current + ": is missing, though " + though +
-                                            "; restore the database from a backup");
+  return MakeError(ErrorCode::kDamaged, current + ": is missing, though " + though);
 }
 
 // The files of a folder; none when there is no such folder.

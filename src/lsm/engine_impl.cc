@@ -128,13 +128,9 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> EngineImpl::CreateWal(uint32_t n
       std::clamp(expected, std::min(kSmallestLog, options_.wal_preallocate_bytes),
                  options_.wal_preallocate_bytes);
   // A failed attempt may have left one that was never used.
-  auto create = [&](uint64_t bytes) {
-    return RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_, number,
-                                   bytes, /*replace=*/true);
-  };
-  auto writer = create(preallocate);
-  if (GetErrorCode(writer.status()) == ErrorCode::kNoSpace) writer = create(0);
-  ARROW_RETURN_NOT_OK(writer);
+  ARROW_ASSIGN_OR_RAISE(
+      auto writer, RecordLogWriter::Create(env_, WalPath(number), LogKind::kWriteAhead, database_,
+                                           number, preallocate, /*replace=*/true));
   ARROW_RETURN_NOT_OK(env_->SyncDir(PathOf("wal")));
   return writer;
 }

@@ -104,11 +104,6 @@ std::string Manifest::file_name() const { return ManifestFileName(number_); }
 arrow::Result<std::unique_ptr<Manifest>> Manifest::Create(io::Env* env, std::string folder,
                                                           DatabaseId database) {
   std::unique_ptr<Manifest> manifest(new Manifest(env, std::move(folder), database, 0));
-  // A crash while a database was being created leaves a manifest that no CURRENT names.
-  ARROW_ASSIGN_OR_RAISE(const bool left_over,
-                        env->Exists(io::JoinPath(manifest->folder_, ManifestFileName(1))));
-  if (left_over)
-    ARROW_RETURN_NOT_OK(env->RemoveFile(io::JoinPath(manifest->folder_, ManifestFileName(1))));
   ARROW_RETURN_NOT_OK(manifest->Rotate(ManifestState{}));
   return manifest;
 }
@@ -144,14 +139,9 @@ arrow::Status Manifest::Rotate(ManifestState next) {
   const std::string path = io::JoinPath(folder_, ManifestFileName(number));
   ARROW_ASSIGN_OR_RAISE(const std::string edit, EncodeManifestEdit(ManifestState{}, next));
   // An attempt that failed or was cut off may have left one.
-  ARROW_ASSIGN_OR_RAISE(const bool left_over, env_->Exists(path));
-  if (left_over) ARROW_RETURN_NOT_OK(env_->RemoveFile(path));
-  auto create = [&](uint64_t preallocate) {
-    return RecordLogWriter::Create(env_, path, LogKind::kManifest, database_, number, preallocate);
-  };
-  auto created = create(kPreallocate);
-  if (GetErrorCode(created.status()) == ErrorCode::kNoSpace) created = create(0);
-  ARROW_ASSIGN_OR_RAISE(auto writer, std::move(created));
+  ARROW_ASSIGN_OR_RAISE(auto writer,
+                        RecordLogWriter::Create(env_, path, LogKind::kManifest, database_, number,
+                                                kPreallocate, /*replace=*/true));
   ARROW_RETURN_NOT_OK(writer->Reserve(edit.size()));
   const LogRecord record{kEditRecord, edit};
   ARROW_RETURN_NOT_OK(writer->AppendGroup({&record, 1}));

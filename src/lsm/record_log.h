@@ -80,8 +80,8 @@ class RecordLogWriter {
  public:
   // Creates the file (kAlreadyExists if there is one, or `replace`: in its place), zero-fills its
   // first `preallocate` bytes and syncs it (not the folder: the caller does). Zero-filling goes on
-  // in steps of `preallocate` as the log grows, and ends when the disk has no room for a step; 0
-  // turns it off. The file is made as `path`.tmp and renamed: under its name it always has its
+  // in steps of `preallocate` as the log grows, and ends when the disk has no room for a step, the
+  // first one included; 0 turns it off. The file is made as `path`.tmp and renamed: under its name it always has its
   // header. A `path`.tmp that a crash left is replaced.
   static arrow::Result<std::unique_ptr<RecordLogWriter>> Create(io::Env* env, std::string path,
                                                                 LogKind kind, DatabaseId database,

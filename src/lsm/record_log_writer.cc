@@ -8,19 +8,9 @@
 namespace pyralog::lsm {
 namespace {
 
-constexpr uint64_t kLogZeroChunk = 1 << 20;
+constexpr uint64_t kCopyChunk = 1 << 20;
 // A group's buffer above this is given back after the write.
 constexpr size_t kKeptGroupBuffer = 16 << 20;
-
-arrow::Status FillWithZeros(io::File* file, uint64_t begin, uint64_t end) {
-  if (begin >= end) return arrow::Status::OK();
-  const std::string zeros(std::min(kLogZeroChunk, end - begin), '\0');
-  for (uint64_t at = begin; at < end; at += zeros.size()) {
-    const auto size = std::min<uint64_t>(zeros.size(), end - at);
-    RETURN_NOT_OK(file->WriteAt(at, std::string_view(zeros).substr(0, size)));
-  }
-  return arrow::Status::OK();
-}
 
 std::string ClosingBody(uint32_t log_number, bool goes_on) {
   std::string body;
@@ -94,7 +84,7 @@ arrow::Status FileLogWriter::CheckRecords(std::span<const LogRecord> records) co
 }
 
 arrow::Status FileLogWriter::FillTo(uint64_t target) {
-  arrow::Status status = FillWithZeros(file_.get(), filled_, target);
+  arrow::Status status = io::FillWithZeros(file_.get(), filled_, target);
   if (status.ok()) {
     filled_ = target;
   } else if (GetErrorCode(status) == ErrorCode::kNoSpace) {
@@ -189,7 +179,8 @@ arrow::Status MakeLogFile(io::Env* env, const std::string& path, const LogIdenti
   ARROW_ASSIGN_OR_RAISE(auto file, env->Open(path, io::OpenMode::kCreate));
   RETURN_NOT_OK(file->Truncate(0));
   RETURN_NOT_OK(file->WriteAt(0, {header, sizeof(header)}));
-  RETURN_NOT_OK(FillWithZeros(file.get(), kSectorSize, RoundUpToStep(preallocate, kSectorSize)));
+  RETURN_NOT_OK(
+      io::FillWithZeros(file.get(), kSectorSize, RoundUpToStep(preallocate, kSectorSize)));
   RETURN_NOT_OK(file->Sync());
   return file->Close();
 }
@@ -198,7 +189,7 @@ arrow::Status MakeLogFile(io::Env* env, const std::string& path, const LogIdenti
 arrow::Status WriteAgain(io::File* file, uint64_t begin, uint64_t end) {
   std::string chunk;
   for (uint64_t at = begin; at < end; at += chunk.size()) {
-    chunk.resize(std::min(kLogZeroChunk, end - at));
+    chunk.resize(std::min(kCopyChunk, end - at));
     ARROW_ASSIGN_OR_RAISE(const size_t got, file->ReadAt(at, chunk.size(), chunk.data()));
     chunk.resize(got);
     if (got == 0) break;
@@ -218,6 +209,10 @@ arrow::Result<std::unique_ptr<RecordLogWriter>> RecordLogWriter::Create(
   const LogIdentity identity{kind, database, log_number};
   const std::string unfinished = path + ".tmp";
   arrow::Status status = MakeLogFile(env, unfinished, identity, preallocate);
+  if (GetErrorCode(status) == ErrorCode::kNoSpace && preallocate > 0) {
+    preallocate = 0;
+    status = MakeLogFile(env, unfinished, identity, preallocate);
+  }
   if (status.ok()) status = env->Rename(unfinished, path);
   if (!status.ok()) {
     (void)env->RemoveFile(unfinished);  // it may not be there; a later Create replaces it

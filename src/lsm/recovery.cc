@@ -16,11 +16,8 @@ namespace pyralog::lsm {
 namespace {
 
 constexpr uint32_t kMostLogs = 8;  // log files at opening above which a flush is due
-constexpr char kRestore[] = "; restore the database from a backup";
 
-arrow::Status Damaged(const std::string& what) {
-  return MakeError(ErrorCode::kDamaged, what + kRestore);
-}
+arrow::Status Damaged(const std::string& what) { return MakeError(ErrorCode::kDamaged, what); }
 
 // Removes the files of a folder whose names begin so, but for those that are wanted.
 arrow::Status Sweep(io::Env* env, const std::string& folder, const char* prefix,
