@@ -20,7 +20,7 @@ FormatInfo MakeArrowIpcInfo() {
   info.name = "arrow_ipc";
   info.title = "Arrow IPC file and stream";
   info.aliases = {"arrow", "ipc", "feather", "arrows"};
-  info.suffixes = {".arrow", ".feather", ".ipc", ".arrows"};
+  info.suffixes = {".arrow", ".feather", ".ipc", ".arrows", ".arrow_file", ".stream"};
   // A stream starts with a continuation mark; Feather version 1 is recognised to be refused by
   // name.
   info.signatures = {
