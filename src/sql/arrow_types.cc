@@ -21,8 +21,12 @@ arrow::Status NotStored(const LogicalType& type) {
                        " cannot be stored; cast to another type, such as VARCHAR");
 }
 
-enum class Use { kStorage, kResult };
-arrow::Result<TypeLayout> LayoutFor(Use use, const LogicalType& type);
+// What a layout is for: columns of tables, or of results.
+struct Use {
+  bool result = false;
+  const std::string* time_zone = nullptr;  // of results
+};
+arrow::Result<TypeLayout> LayoutFor(const Use& use, const LogicalType& type);
 
 TypeLayout Same(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow,
                 bool ordered = true) {
@@ -35,9 +39,12 @@ TypeLayout Other(const LogicalType& sql, std::shared_ptr<arrow::DataType> arrow,
   return {sql, std::move(arrow), layout, width, ordered, {}};
 }
 
-arrow::Result<TypeLayout> DecimalLayout(const LogicalType& type) {
+arrow::Result<TypeLayout> DecimalLayout(const Use& use, const LogicalType& type) {
   const int width = duckdb::DecimalType::GetWidth(type);
   const int scale = duckdb::DecimalType::GetScale(type);
+  if (use.result && width <= 18) {
+    return Other(type, arrow::decimal128(width, scale), Layout::kWideDecimal, 16, false);
+  }
   if (width <= 9) {
     ARROW_ASSIGN_OR_RAISE(auto arrow, arrow::Decimal32Type::Make(width, scale));
     if (width <= 4) return Other(type, std::move(arrow), Layout::kNarrow, 4, true);
@@ -51,8 +58,8 @@ arrow::Result<TypeLayout> DecimalLayout(const LogicalType& type) {
   return Same(type, std::move(arrow));
 }
 
-arrow::Result<TypeLayout> StructLayout(Use use, const LogicalType& type) {
-  if (duckdb::StructType::IsUnnamed(type)) return NotStored(type);
+arrow::Result<TypeLayout> StructLayout(const Use& use, const LogicalType& type) {
+  if (!use.result && duckdb::StructType::IsUnnamed(type)) return NotStored(type);
   TypeLayout result = Other(type, nullptr, Layout::kStruct, 0, false);
   arrow::FieldVector fields;
   for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
@@ -64,7 +71,7 @@ arrow::Result<TypeLayout> StructLayout(Use use, const LogicalType& type) {
   return result;
 }
 
-arrow::Result<TypeLayout> ListLayout(Use use, const LogicalType& type) {
+arrow::Result<TypeLayout> ListLayout(const Use& use, const LogicalType& type) {
   TypeLayout result = Other(type, nullptr, Layout::kList, 0, false);
   ARROW_ASSIGN_OR_RAISE(auto child, LayoutFor(use, duckdb::ListType::GetChildType(type)));
   result.arrow = arrow::list(child.arrow);
@@ -73,7 +80,7 @@ arrow::Result<TypeLayout> ListLayout(Use use, const LogicalType& type) {
 }
 
 // A map is a list of structs (key, value) on both sides.
-arrow::Result<TypeLayout> MapLayout(Use use, const LogicalType& type) {
+arrow::Result<TypeLayout> MapLayout(const Use& use, const LogicalType& type) {
   TypeLayout result = Other(type, nullptr, Layout::kList, 0, false);
   ARROW_ASSIGN_OR_RAISE(auto entries, StructLayout(use, duckdb::ListType::GetChildType(type)));
   result.arrow = arrow::map(entries.children[0].arrow, entries.children[1].arrow);
@@ -82,7 +89,7 @@ arrow::Result<TypeLayout> MapLayout(Use use, const LogicalType& type) {
   return result;
 }
 
-arrow::Result<TypeLayout> ArrayLayout(Use use, const LogicalType& type) {
+arrow::Result<TypeLayout> ArrayLayout(const Use& use, const LogicalType& type) {
   TypeLayout result = Other(type, nullptr, Layout::kArray, 0, false);
   ARROW_ASSIGN_OR_RAISE(auto child, LayoutFor(use, duckdb::ArrayType::GetChildType(type)));
   result.arrow =
@@ -91,7 +98,7 @@ arrow::Result<TypeLayout> ArrayLayout(Use use, const LogicalType& type) {
   return result;
 }
 
-arrow::Result<TypeLayout> NestedLayout(Use use, const LogicalType& type) {
+arrow::Result<TypeLayout> NestedLayout(const Use& use, const LogicalType& type) {
   switch (type.id()) {
     case LogicalTypeId::STRUCT:
       return StructLayout(use, type);
@@ -106,7 +113,7 @@ arrow::Result<TypeLayout> NestedLayout(Use use, const LogicalType& type) {
   }
 }
 
-arrow::Result<TypeLayout> TemporalLayout(Use use, const LogicalType& type) {
+arrow::Result<TypeLayout> TemporalLayout(const Use& use, const LogicalType& type) {
   switch (type.id()) {
     case LogicalTypeId::DATE:
       return Same(type, arrow::date32());
@@ -125,7 +132,8 @@ arrow::Result<TypeLayout> TemporalLayout(Use use, const LogicalType& type) {
     case LogicalTypeId::TIMESTAMP_NS:
       return Same(type, arrow::timestamp(arrow::TimeUnit::NANO));
     case LogicalTypeId::TIMESTAMP_TZ:
-      return Same(type, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"));
+      return Same(type, arrow::timestamp(arrow::TimeUnit::MICRO,
+                                         use.result ? *use.time_zone : std::string("UTC")));
     case LogicalTypeId::INTERVAL:
       return Other(type, arrow::month_day_nano_interval(), Layout::kInterval, 16, false);
     default:
@@ -133,7 +141,7 @@ arrow::Result<TypeLayout> TemporalLayout(Use use, const LogicalType& type) {
   }
 }
 
-arrow::Result<TypeLayout> ScalarLayout(Use use, const LogicalType& type) {
+arrow::Result<TypeLayout> ScalarLayout(const Use& use, const LogicalType& type) {
   switch (type.id()) {
     case LogicalTypeId::BOOLEAN:
       return Other(type, arrow::boolean(), Layout::kBool, 0, true);
@@ -158,11 +166,9 @@ arrow::Result<TypeLayout> ScalarLayout(Use use, const LogicalType& type) {
     case LogicalTypeId::DOUBLE:
       return Same(type, arrow::float64());
     case LogicalTypeId::DECIMAL:
-      return DecimalLayout(type);
+      return DecimalLayout(use, type);
     case LogicalTypeId::HUGEINT:
     case LogicalTypeId::UHUGEINT:
-      if (use == Use::kResult)
-        return Other(type, arrow::decimal128(38, 0), Layout::kHugeintDecimal, 16, false);
       return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
     case LogicalTypeId::UUID:
       return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
@@ -177,10 +183,58 @@ arrow::Result<TypeLayout> ScalarLayout(Use use, const LogicalType& type) {
   }
 }
 
-arrow::Result<TypeLayout> LayoutFor(Use use, const LogicalType& type) {
-  auto layout = ScalarLayout(use, type);
-  if (layout.ok() || use == Use::kStorage) return layout;
-  return Other(type, arrow::utf8_view(), Layout::kText, 16, false);
+arrow::Result<TypeLayout> EnumLayout(const LogicalType& type) {
+  const auto codes = type.InternalType() == duckdb::PhysicalType::UINT8    ? arrow::uint8()
+                     : type.InternalType() == duckdb::PhysicalType::UINT16 ? arrow::uint16()
+                                                                           : arrow::uint32();
+  const int width = codes->byte_width();
+  return Other(type, arrow::dictionary(codes, arrow::utf8()), Layout::kEnum, width, false);
+}
+
+arrow::Result<TypeLayout> UnionLayout(const Use& use, const LogicalType& type) {
+  TypeLayout result = Other(type, nullptr, Layout::kUnion, 0, false);
+  arrow::FieldVector fields;
+  for (const auto& [name, member] : duckdb::UnionType::CopyMemberTypes(type)) {
+    ARROW_ASSIGN_OR_RAISE(auto layout, LayoutFor(use, member));
+    fields.push_back(arrow::field(name, layout.arrow));
+    result.children.push_back(std::move(layout));
+  }
+  // Arrow's type codes end at 127.
+  if (fields.size() > arrow::UnionType::kMaxTypeCode + 1) return NotStored(type);
+  result.arrow = arrow::sparse_union(std::move(fields));
+  return result;
+}
+
+// What results have other types for than tables.
+arrow::Result<TypeLayout> ResultLayout(const Use& use, const LogicalType& type) {
+  switch (type.id()) {
+    case LogicalTypeId::SQLNULL:
+      return Other(type, arrow::null(), Layout::kNull, 0, false);
+    case LogicalTypeId::VARCHAR:
+      return Other(type, arrow::utf8(), Layout::kOffsets, 0, false);
+    case LogicalTypeId::BLOB:
+      return Other(type, arrow::binary(), Layout::kOffsets, 0, false);
+    case LogicalTypeId::HUGEINT:
+    case LogicalTypeId::UHUGEINT:
+      return Other(type, arrow::decimal128(38, 0), Layout::kHugeintDecimal, 16, false);
+    case LogicalTypeId::ENUM:
+      return EnumLayout(type);
+    case LogicalTypeId::UNION:
+      return UnionLayout(use, type);
+    case LogicalTypeId::UUID:
+    case LogicalTypeId::TIME_TZ:
+    case LogicalTypeId::BIT:
+      return NotStored(type);
+    default:
+      return ScalarLayout(use, type);
+  }
+}
+
+arrow::Result<TypeLayout> LayoutFor(const Use& use, const LogicalType& type) {
+  if (!use.result) return ScalarLayout(use, type);
+  auto layout = ResultLayout(use, type);
+  if (layout.ok()) return layout;
+  return Other(type, arrow::utf8(), Layout::kText, 0, false);
 }
 
 // `type` with the name JSON, which only the binder knows, resolved at any depth.
@@ -214,11 +268,11 @@ arrow::Result<TypeLayout> LayoutOf(const LogicalType& type) {
     return MakeError(ErrorCode::kNotSupported,
                      "columns with a collation cannot be stored; give COLLATE in the query");
   }
-  return LayoutFor(Use::kStorage, type);
+  return LayoutFor(Use{}, type);
 }
 
-TypeLayout ResultLayoutOf(const LogicalType& type) {
-  return LayoutFor(Use::kResult, type).ValueOrDie();
+TypeLayout ResultLayoutOf(const LogicalType& type, const std::string& time_zone) {
+  return LayoutFor(Use{true, &time_zone}, type).ValueOrDie();
 }
 
 std::string SqlTypeName(const LogicalType& type) {

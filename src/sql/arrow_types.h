@@ -41,8 +41,13 @@ enum class Layout {
   kList,   // list and map: 32-bit offsets, one child (of a map: its entries)
   kArray,  // fixed_size_list
   // Of results only:
+  kOffsets,         // utf8, binary: 32-bit offsets, then the bytes
+  kWideDecimal,     // any DECIMAL to decimal128
   kHugeintDecimal,  // decimal128(38, 0), if it fits
-  kText,            // utf8_view, by DuckDB's cast to VARCHAR
+  kEnum,            // dictionary of the names
+  kUnion,           // sparse_union
+  kNull,            // null
+  kText,            // utf8, by DuckDB's cast to VARCHAR
 };
 
 // A SQL type with its Arrow type and the way between them.
@@ -61,10 +66,18 @@ struct TypeLayout {
 // BIGNUM, ...).
 arrow::Result<TypeLayout> LayoutOf(const duckdb::LogicalType& type);
 
-// How a result column of any SQL type leaves as Arrow: as it would be stored, but for HUGEINT and
-// UHUGEINT, at any depth, as decimal128(38, 0), which every Arrow reader knows, and types that
-// cannot be stored as text. Never fails.
-TypeLayout ResultLayoutOf(const duckdb::LogicalType& type);
+// How a result column of any SQL type leaves as Arrow: in types that every Arrow reader knows.
+//
+//   VARCHAR, BLOB              utf8, binary
+//   DECIMAL                    decimal128
+//   HUGEINT, UHUGEINT          decimal128(38, 0); an error for a value that has 39 digits
+//   TIMESTAMPTZ                timestamp[us] with the session's zone
+//   ENUM                       dictionary
+//   UNION                      sparse union
+//   UUID, TIMETZ, BIT, BIGNUM, VARIANT, GEOMETRY and all that is not named
+//                              utf8: the text that a cast to VARCHAR gives
+//   the others                 as they are stored
+TypeLayout ResultLayoutOf(const duckdb::LogicalType& type, const std::string& time_zone);
 
 // The layout of a stored column. kInvalidArgument when its Arrow type is not what LayoutOf gives
 // for its SQL type.

@@ -5,57 +5,18 @@
 #include <utility>
 
 #include "arrow/array/concatenate.h"
-#include "arrow/array/util.h"
-#include "arrow/util/key_value_metadata.h"
 #include "duckdb/execution/operator/helper/physical_result_collector.hpp"
 #include "duckdb/execution/physical_plan_generator.hpp"
 #include "duckdb/main/client_config.hpp"
 #include "duckdb/main/prepared_statement_data.hpp"
-#include "sql/arrow_types.h"
-#include "sql/collector_columns.h"
 #include "sql/errors.h"
+#include "sql/result_batch.h"
 
 namespace pyralog::sql {
 namespace {
 
 using duckdb::idx_t;
 using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
-
-// Collects the chunks of one thread.
-class ResultBatch {
- public:
-  ResultBatch(std::shared_ptr<arrow::Schema> schema,
-              const duckdb::vector<duckdb::LogicalType>& types)
-      : schema_(std::move(schema)) {
-    for (const auto& type : types) columns_.push_back(MakeColumnCollector(ResultLayoutOf(type)));
-  }
-  int64_t rows() const { return rows_; }
-  arrow::Status Append(duckdb::DataChunk& chunk) {
-    for (size_t i = 0; i < columns_.size(); ++i) {
-      const auto status = columns_[i]->Append(chunk.data[i], nullptr, chunk.size());
-      if (!status.ok()) {
-        return MakeError(GetErrorCode(status),
-                         "column \"" + schema_->field(static_cast<int>(i))->name() +
-                             "\": " + status.message() + "; cast it, for example to VARCHAR");
-      }
-    }
-    rows_ += static_cast<int64_t>(chunk.size());
-    return arrow::Status::OK();
-  }
-  arrow::Result<BatchPtr> Finish() {
-    std::vector<std::shared_ptr<arrow::ArrayData>> data;
-    for (auto& column : columns_) {
-      ARROW_ASSIGN_OR_RAISE(auto column_data, column->Finish());
-      data.push_back(std::move(column_data));
-    }
-    return arrow::RecordBatch::Make(schema_, std::exchange(rows_, 0), std::move(data));
-  }
-
- private:
-  const std::shared_ptr<arrow::Schema> schema_;
-  std::vector<std::unique_ptr<ColumnCollector>> columns_;
-  int64_t rows_ = 0;
-};
 
 // A batch with its place: DuckDB's batch index of the rows' source, or 0 where one thread collects
 // all.
@@ -100,7 +61,8 @@ class ArrowBatchesResult final : public duckdb::QueryResult {
 
  protected:
   duckdb::unique_ptr<duckdb::DataChunk> FetchInternal() override {
-    throw duckdb::InvalidInputException("this result is Arrow batches: read it with ReadArrow");
+    throw duckdb::InvalidInputException(
+        "this result is Arrow batches: take them with TakeCollectedRows");
   }
 };
 
@@ -127,10 +89,10 @@ enum class Collection { kOneThread, kAnyOrder, kByBatchIndex };
 
 class ArrowCollector final : public duckdb::PhysicalResultCollector {
  public:
-  ArrowCollector(duckdb::PhysicalPlan& plan, duckdb::PreparedStatementData& data,
-                 Collection collection)
+  ArrowCollector(duckdb::ClientContext& context, duckdb::PhysicalPlan& plan,
+                 duckdb::PreparedStatementData& data, Collection collection)
       : PhysicalResultCollector(plan, data),
-        schema_(ResultSchema(types, names)),
+        schema_(ResultSchema(types, names, context.GetClientProperties().time_zone)),
         collection_(collection) {}
 
   duckdb::unique_ptr<duckdb::GlobalSinkState> GetGlobalSinkState(
@@ -150,7 +112,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
       local.place = place;
     }
     ThrowIfError(local.batch.Append(chunk));
-    if (local.batch.rows() > kResultBatchRows - STANDARD_VECTOR_SIZE) local.FinishBatch();
+    if (local.batch.IsFull()) local.FinishBatch();
     return duckdb::SinkResultType::NEED_MORE_INPUT;
   }
   duckdb::SinkCombineResultType Combine(duckdb::ExecutionContext&,
@@ -199,75 +161,24 @@ duckdb::unique_ptr<duckdb::PhysicalOperator> MakeArrowCollector(
   } else if (!duckdb::PhysicalPlanGenerator::UseBatchIndex(context, plan.Root())) {
     collection = Collection::kOneThread;
   }
-  return duckdb::make_uniq<ArrowCollector>(plan, data, collection);
+  return duckdb::make_uniq<ArrowCollector>(context, plan, data, collection);
 }
-
-// Chunks of a result that was not collected as Arrow, fetched as they are asked for.
-class ChunkReader final : public arrow::RecordBatchReader {
- public:
-  ChunkReader(duckdb::unique_ptr<duckdb::QueryResult> result, std::shared_ptr<arrow::Schema> schema)
-      : result_(std::move(result)), schema_(std::move(schema)), batch_(schema_, result_->types) {}
-
-  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
-  arrow::Status ReadNext(BatchPtr* batch) override {
-    return Guard([&]() -> arrow::Status {
-      batch->reset();
-      while (result_ && batch_.rows() <= kResultBatchRows - STANDARD_VECTOR_SIZE) {
-        auto chunk = result_->FetchRaw();
-        if (result_->HasError()) return StatusOf(result_->GetErrorObject());
-        if (!chunk || chunk->size() == 0) {
-          result_.reset();
-        } else {
-          ARROW_RETURN_NOT_OK(batch_.Append(*chunk));
-        }
-      }
-      if (batch_.rows() == 0) return arrow::Status::OK();
-      return batch_.Finish().Value(batch);
-    });
-  }
-  arrow::Status Close() override {
-    result_.reset();
-    return arrow::Status::OK();
-  }
-
- private:
-  duckdb::unique_ptr<duckdb::QueryResult> result_;
-  const std::shared_ptr<arrow::Schema> schema_;
-  ResultBatch batch_;
-};
 
 }  // namespace
 
-std::shared_ptr<arrow::Schema> ResultSchema(const duckdb::vector<duckdb::LogicalType>& types,
-                                            const duckdb::vector<std::string>& names) {
-  arrow::FieldVector fields;
-  for (size_t i = 0; i < types.size(); ++i) {
-    std::shared_ptr<const arrow::KeyValueMetadata> metadata;
-    if (types[i].id() == duckdb::LogicalTypeId::UUID) {
-      metadata = arrow::key_value_metadata({"ARROW:extension:name", "ARROW:extension:metadata"},
-                                           {"arrow.uuid", ""});
-    }
-    fields.push_back(
-        arrow::field(names[i], ResultLayoutOf(types[i]).arrow, true, std::move(metadata)));
+void CollectArrow(duckdb::ClientContext& context, bool on) {
+  auto& collector = duckdb::ClientConfig::GetConfig(context).get_result_collector;
+  if (on) {
+    collector = MakeArrowCollector;
+  } else {
+    collector = nullptr;
   }
-  return arrow::schema(std::move(fields));
 }
 
-void UseArrowResults(duckdb::ClientContext& context) {
-  duckdb::ClientConfig::GetConfig(context).get_result_collector = MakeArrowCollector;
-}
-
-arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ReadArrow(
-    duckdb::unique_ptr<duckdb::QueryResult> result) {
-  return Guard([&]() -> arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> {
-    if (result->HasError()) return StatusOf(result->GetErrorObject());
-    if (auto* const collected = dynamic_cast<ArrowBatchesResult*>(result.get())) {
-      return arrow::RecordBatchReader::Make(std::move(collected->batches),
-                                            std::move(collected->schema));
-    }
-    auto schema = ResultSchema(result->types, result->names);
-    return std::make_shared<ChunkReader>(std::move(result), std::move(schema));
-  });
+std::optional<CollectedRows> TakeCollectedRows(duckdb::QueryResult& result) {
+  auto* const collected = dynamic_cast<ArrowBatchesResult*>(&result);
+  if (collected == nullptr) return std::nullopt;
+  return CollectedRows{std::move(collected->schema), std::move(collected->batches)};
 }
 
 }  // namespace pyralog::sql

@@ -4,6 +4,7 @@
 #include <bit>
 #include <utility>
 
+#include "arrow/builder.h"
 #include "arrow/memory_pool.h"
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 #include "pyralog/error.h"
@@ -121,6 +122,14 @@ struct FromInterval {
     out->months = value.months;
     out->days = value.days;
     return !__builtin_mul_overflow(value.micros, int64_t{1000}, &out->nanos);
+  }
+};
+
+template <typename Narrow>
+struct ToDecimal128 {
+  bool operator()(Narrow value, __int128* out) const {
+    *out = value;
+    return true;
   }
 };
 
@@ -243,6 +252,128 @@ class ViewCollector final : public ColumnCollector {
   std::vector<std::shared_ptr<arrow::Buffer>> full_;
 };
 
+// Strings one after the other in one buffer, where each ends in another.
+class OffsetsCollector final : public ColumnCollector {
+ public:
+  using ColumnCollector::ColumnCollector;
+  int64_t bytes() const override { return bytes_.size(); }
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
+    const auto* const strings = reinterpret_cast<const duckdb::string_t*>(rows.data);
+    int64_t end = bytes_.size();
+    const int64_t begin = end;
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out,
+                          ends_.Extend(static_cast<int64_t>(rows.count * sizeof(int32_t))));
+    auto* const ends = reinterpret_cast<int32_t*>(out);
+    const bool all_valid = rows.validity->AllValid();
+    for (idx_t i = 0; i < rows.count; ++i) {
+      const idx_t row = rows.At(i);
+      if (all_valid || rows.validity->RowIsValid(row)) end += strings[row].GetSize();
+      ends[i] = static_cast<int32_t>(end);
+    }
+    if (end > INT32_MAX) {
+      return MakeError(ErrorCode::kInvalidArgument, "the values of " + std::to_string(rows.count) +
+                                                        " rows have more than 2 GiB together");
+    }
+    // Room for what CopyShort writes behind the last.
+    ARROW_ASSIGN_OR_RAISE(uint8_t* to, bytes_.Extend(end - begin + kCopied));
+    for (idx_t i = 0; i < rows.count; ++i) {
+      const idx_t row = rows.At(i);
+      if (!all_valid && !rows.validity->RowIsValid(row)) continue;
+      to = Copy(strings[row], to);
+    }
+    bytes_.Shrink(kCopied);
+    return arrow::Status::OK();
+  }
+  arrow::Status FinishValues(arrow::ArrayData* data) override {
+    GrowingBytes offsets;
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out, offsets.Extend(ends_.size() + 4));
+    std::memset(out, 0, 4);
+    if (ends_.size() > 0) std::memcpy(out + 4, ends_.data(), ends_.size());
+    ends_.Clear();
+    ARROW_ASSIGN_OR_RAISE(auto offset_buffer, offsets.Finish());
+    data->buffers.push_back(std::move(offset_buffer));
+    ARROW_ASSIGN_OR_RAISE(auto bytes, bytes_.Finish());
+    data->buffers.push_back(std::move(bytes));
+    return arrow::Status::OK();
+  }
+
+ private:
+  static constexpr int64_t kCopied = duckdb::string_t::INLINE_BYTES;
+
+  static uint8_t* Copy(const duckdb::string_t& string, uint8_t* to) {
+    if (string.IsInlined()) {
+      std::memcpy(to, string.GetPrefix(), kCopied);  // a fixed size is faster than the true one
+    } else {
+      std::memcpy(to, string.GetData(), string.GetSize());
+    }
+    return to + string.GetSize();
+  }
+
+  GrowingBytes ends_;
+  GrowingBytes bytes_;
+};
+
+// The codes are the indices.
+class EnumCollector final : public ColumnCollector {
+ public:
+  explicit EnumCollector(const TypeLayout& layout)
+      : ColumnCollector(layout.arrow), sql_(layout.sql), codes_(layout.arrow, layout.width) {}
+
+  arrow::Status Append(Vector& vector, const sel_t* rows, idx_t count) override {
+    return codes_.Append(vector, rows, count);
+  }
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    ARROW_ASSIGN_OR_RAISE(auto data, codes_.Finish());
+    if (dictionary_ == nullptr) {
+      ARROW_ASSIGN_OR_RAISE(dictionary_, EnumNames(sql_));
+    }
+    data->dictionary = dictionary_->data();
+    return data;
+  }
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows&) override { return arrow::Status::OK(); }
+  arrow::Status FinishValues(arrow::ArrayData*) override { return arrow::Status::OK(); }
+
+ private:
+  const duckdb::LogicalType sql_;
+  SameCollector codes_;
+  std::shared_ptr<arrow::Array> dictionary_;
+};
+
+class NullCollector final : public ColumnCollector {
+ public:
+  using ColumnCollector::ColumnCollector;
+  arrow::Status Append(Vector&, const sel_t*, idx_t count) override {
+    length_ += static_cast<int64_t>(count);
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    const int64_t length = std::exchange(length_, 0);
+    return arrow::ArrayData::Make(type_, length, {nullptr}, length);
+  }
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows&) override { return arrow::Status::OK(); }
+  arrow::Status FinishValues(arrow::ArrayData*) override { return arrow::Status::OK(); }
+};
+
+std::unique_ptr<ColumnCollector> MakeWideCollector(const TypeLayout& layout) {
+  switch (layout.sql.InternalType()) {
+    case duckdb::PhysicalType::INT16:
+      return std::make_unique<ConvertCollector<int16_t, __int128, ToDecimal128<int16_t>>>(
+          layout.arrow);
+    case duckdb::PhysicalType::INT32:
+      return std::make_unique<ConvertCollector<int32_t, __int128, ToDecimal128<int32_t>>>(
+          layout.arrow);
+    default:
+      return std::make_unique<ConvertCollector<int64_t, __int128, ToDecimal128<int64_t>>>(
+          layout.arrow);
+  }
+}
+
 std::unique_ptr<ColumnCollector> MakeBytes16Collector(const TypeLayout& layout) {
   if (layout.sql.id() == duckdb::LogicalTypeId::UHUGEINT) {
     return std::make_unique<ConvertCollector<duckdb::hugeint_t, BigEndianWords, FromHugeint<0>>>(
@@ -279,16 +410,28 @@ class TextCollector final : public ColumnCollector {
     return text_.Append(text, nullptr, count);
   }
   arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override { return text_.Finish(); }
+  int64_t bytes() const override { return text_.bytes(); }
 
  protected:
   arrow::Status AppendValues(Vector&, const VectorRows&) override { return arrow::Status::OK(); }
   arrow::Status FinishValues(arrow::ArrayData*) override { return arrow::Status::OK(); }
 
  private:
-  ViewCollector text_;
+  OffsetsCollector text_;
 };
 
 }  // namespace
+
+arrow::Result<std::shared_ptr<arrow::Array>> EnumNames(const duckdb::LogicalType& type) {
+  const auto* const names =
+      duckdb::FlatVector::GetData<duckdb::string_t>(duckdb::EnumType::GetValuesInsertOrder(type));
+  arrow::StringBuilder builder;
+  for (idx_t i = 0; i < duckdb::EnumType::GetSize(type); ++i) {
+    ARROW_RETURN_NOT_OK(
+        builder.Append(names[i].GetData(), static_cast<int32_t>(names[i].GetSize())));
+  }
+  return builder.Finish();
+}
 
 std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout) {
   switch (layout.layout) {
@@ -305,6 +448,14 @@ std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout) {
     case Layout::kInterval:
       return std::make_unique<ConvertCollector<duckdb::interval_t, MonthDayNanos, FromInterval>>(
           layout.arrow);
+    case Layout::kOffsets:
+      return std::make_unique<OffsetsCollector>(layout.arrow);
+    case Layout::kWideDecimal:
+      return MakeWideCollector(layout);
+    case Layout::kEnum:
+      return std::make_unique<EnumCollector>(layout);
+    case Layout::kNull:
+      return std::make_unique<NullCollector>(layout.arrow);
     case Layout::kHugeintDecimal:
       return MakeHugeintCollector(layout);
     case Layout::kText:

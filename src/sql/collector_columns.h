@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "arrow/array.h"
 #include "arrow/array/data.h"
 #include "arrow/buffer.h"
 #include "arrow/result.h"
@@ -25,6 +26,9 @@ class GrowingBytes {
     size_ += bytes;
     return begin;
   }
+  // Takes the last `bytes` away again.
+  void Shrink(int64_t bytes) { size_ -= bytes; }
+  void Clear() { size_ = 0; }
   uint8_t* data() { return data_; }
   int64_t size() const { return size_; }
   // The buffer of what was written; starts anew.
@@ -61,6 +65,8 @@ class ColumnCollector {
   virtual arrow::Status Append(duckdb::Vector& vector, const duckdb::sel_t* rows,
                                duckdb::idx_t count);
   virtual arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish();
+  // Bytes of strings collected since Finish, where 32-bit offsets have to reach them.
+  virtual int64_t bytes() const { return 0; }
 
  protected:
   // Appends the values, zeros for nulls.
@@ -78,8 +84,11 @@ class ColumnCollector {
   int64_t null_count_ = 0;
 };
 
+// The names of an ENUM in the order of its codes, as utf8.
+arrow::Result<std::shared_ptr<arrow::Array>> EnumNames(const duckdb::LogicalType& type);
+
 std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout);
 std::unique_ptr<ColumnCollector> MakeNestedCollector(
-    const TypeLayout& layout);  // struct, list, map, array
+    const TypeLayout& layout);  // struct, list, map, array, union
 
 }  // namespace pyralog::sql

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "pyralog/error.h"
@@ -10,11 +11,18 @@ using duckdb::idx_t;
 using duckdb::sel_t;
 using duckdb::Vector;
 
+int64_t MostBytes(const std::vector<std::unique_ptr<ColumnCollector>>& columns) {
+  int64_t most = 0;
+  for (const auto& column : columns) most = std::max(most, column->bytes());
+  return most;
+}
+
 class StructCollector final : public ColumnCollector {
  public:
   explicit StructCollector(const TypeLayout& layout) : ColumnCollector(layout.arrow) {
     for (const TypeLayout& child : layout.children) children_.push_back(MakeColumnCollector(child));
   }
+  int64_t bytes() const override { return MostBytes(children_); }
 
  protected:
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
@@ -41,6 +49,7 @@ class ListCollector final : public ColumnCollector {
  public:
   explicit ListCollector(const TypeLayout& layout)
       : ColumnCollector(layout.arrow), child_(MakeColumnCollector(layout.children[0])) {}
+  int64_t bytes() const override { return child_->bytes(); }
 
  protected:
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
@@ -88,6 +97,7 @@ class ArrayCollector final : public ColumnCollector {
       : ColumnCollector(layout.arrow),
         size_(duckdb::ArrayType::GetSize(layout.sql)),
         child_(MakeColumnCollector(layout.children[0])) {}
+  int64_t bytes() const override { return child_->bytes(); }
 
  protected:
   arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
@@ -111,12 +121,66 @@ class ArrayCollector final : public ColumnCollector {
   std::vector<sel_t> elements_;
 };
 
+// The tag's vector is the first entry, then the members'. A null union is a null of its first
+// member.
+class UnionCollector final : public ColumnCollector {
+ public:
+  explicit UnionCollector(const TypeLayout& layout) : ColumnCollector(layout.arrow) {
+    for (const TypeLayout& child : layout.children) children_.push_back(MakeColumnCollector(child));
+  }
+  int64_t bytes() const override { return MostBytes(children_); }
+
+  arrow::Status Append(Vector& vector, const sel_t* rows, idx_t count) override {
+    auto& entries = duckdb::StructVector::GetEntries(vector);
+    ARROW_RETURN_NOT_OK(AppendTags(*entries[0], rows, count));
+    for (size_t i = 0; i < children_.size(); ++i) {
+      ARROW_RETURN_NOT_OK(children_[i]->Append(*entries[i + 1], rows, count));
+    }
+    return arrow::Status::OK();
+  }
+  arrow::Result<std::shared_ptr<arrow::ArrayData>> Finish() override {
+    ARROW_ASSIGN_OR_RAISE(auto tags, tags_.Finish());
+    auto data =
+        arrow::ArrayData::Make(type_, std::exchange(length_, 0), {nullptr, std::move(tags)}, 0);
+    for (auto& child : children_) {
+      ARROW_ASSIGN_OR_RAISE(auto child_data, child->Finish());
+      data->child_data.push_back(std::move(child_data));
+    }
+    return data;
+  }
+
+ protected:
+  arrow::Status AppendValues(Vector&, const VectorRows&) override { return arrow::Status::OK(); }
+  arrow::Status FinishValues(arrow::ArrayData*) override { return arrow::Status::OK(); }
+
+ private:
+  arrow::Status AppendTags(Vector& vector, const sel_t* rows, idx_t count) {
+    idx_t last = count;
+    for (idx_t i = 0; rows != nullptr && i < count; ++i) last = std::max<idx_t>(last, rows[i] + 1);
+    duckdb::UnifiedVectorFormat format;
+    vector.ToUnifiedFormat(last, format);
+    const auto* const tags = duckdb::UnifiedVectorFormat::GetData<uint8_t>(format);
+    ARROW_ASSIGN_OR_RAISE(uint8_t* out, tags_.Extend(static_cast<int64_t>(count)));
+    for (idx_t i = 0; i < count; ++i) {
+      const idx_t row = format.sel->get_index(rows == nullptr ? i : rows[i]);
+      out[i] = format.validity.RowIsValid(row) ? tags[row] : 0;
+    }
+    length_ += static_cast<int64_t>(count);
+    return arrow::Status::OK();
+  }
+
+  std::vector<std::unique_ptr<ColumnCollector>> children_;
+  GrowingBytes tags_;
+};
+
 }  // namespace
 
 std::unique_ptr<ColumnCollector> MakeNestedCollector(const TypeLayout& layout) {
   switch (layout.layout) {
     case Layout::kStruct:
       return std::make_unique<StructCollector>(layout);
+    case Layout::kUnion:
+      return std::make_unique<UnionCollector>(layout);
     case Layout::kArray:
       return std::make_unique<ArrayCollector>(layout);
     default:

@@ -13,6 +13,10 @@ namespace pyralog::sql {
 class ConnectionState final : public duckdb::ClientContextState {
  public:
   static constexpr char kKey[] = "pyralog";
+  // The state of a connection of ours.
+  static duckdb::shared_ptr<ConnectionState> Of(duckdb::ClientContext& context) {
+    return context.registered_state->Get<ConnectionState>(kKey);
+  }
 
   // Before each statement.
   void StartStatement();

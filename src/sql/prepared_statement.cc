@@ -41,7 +41,7 @@ arrow::Result<std::unique_ptr<PreparedStatement>> SqlPreparedStatement::Make(
 
 arrow::Status SqlPreparedStatement::PrepareAnew() {
   // These refer to the statement that is replaced, and to its connection.
-  assembler_.reset();
+  short_rows_.reset();
   short_plan_.reset();
   ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql_));
   if (statements.size() != 1) {
@@ -50,9 +50,7 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
   }
   is_commit_ = IsCommit(*statements[0]);
   return Guard([&]() -> arrow::Status {
-    connection_->connection()
-        .context->registered_state->Get<ConnectionState>(ConnectionState::kKey)
-        ->StartPreparing();
+    ConnectionState::Of(*connection_->connection().context)->StartPreparing();
     statement_ = connection_->connection().Prepare(std::move(statements[0]));
     if (statement_->HasError()) return StatusOf(statement_->GetErrorObject());
     instance_ = &connection_->instance();
@@ -64,8 +62,10 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
       duckdb::ClientContext& context = *connection_->connection().context;
       short_plan_ = ShortPlan::Make(context, statement_->data);
       if (short_plan_ != nullptr) {
-        assembler_ = std::make_unique<BatchAssembler>(context, statement_->data->types,
-                                                      statement_->data->names);
+        const auto& data = *statement_->data;
+        const std::string zone = context.GetClientProperties().time_zone;
+        short_rows_ =
+            std::make_unique<ResultBatch>(ResultSchema(data.types, data.names, zone), data.types);
       }
     }
     const auto types = statement_->GetExpectedParameterTypes();
@@ -122,14 +122,15 @@ arrow::Result<bool> SqlPreparedStatement::RunShort(const ShortPlan::Visitor& vis
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlPreparedStatement::Query(
     const Params& params) {
   ARROW_RETURN_NOT_OK(Begin(params));
-  if (assembler_ != nullptr) assembler_->Discard();  // of a run that failed
-  const auto collect = [this](duckdb::DataChunk& rows) { assembler_->Append(rows); };
+  if (short_rows_ != nullptr) short_rows_->Discard();  // of a run that failed
+  const auto collect = [this](duckdb::DataChunk& rows) { ThrowIfError(short_rows_->Append(rows)); };
   ARROW_ASSIGN_OR_RAISE(const bool done, RunShort(collect));
   if (done) {
-    ARROW_ASSIGN_OR_RAISE(auto batch, assembler_->Finish());
     arrow::RecordBatchVector batches;
-    if (batch != nullptr) batches.push_back(std::move(batch));
-    return arrow::RecordBatchReader::Make(std::move(batches), assembler_->schema());
+    if (short_rows_->rows() > 0) {
+      ARROW_ASSIGN_OR_RAISE(batches.emplace_back(), short_rows_->Finish());
+    }
+    return arrow::RecordBatchReader::Make(std::move(batches), short_rows_->schema());
   }
   ARROW_ASSIGN_OR_RAISE(auto result, RunLong());
   if (!keeps_plan_) schema_.reset();  // types may follow the parameters'
@@ -139,13 +140,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlPreparedStatement::Q
 arrow::Result<int64_t> SqlPreparedStatement::Execute(const Params& params) {
   ARROW_RETURN_NOT_OK(Begin(params));
   const auto& data = *statement_->data;
-  const bool counts = data.properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS;
-  int64_t changes = 0;
-  const auto count = [&](duckdb::DataChunk& rows) {
-    changes += counts ? rows.GetValue(0, 0).GetValue<int64_t>() : static_cast<int64_t>(rows.size());
-  };
+  ChangeCounter counter(data.statement_type, data.properties);
+  const auto count = [&](duckdb::DataChunk& rows) { counter.Add(rows); };
   ARROW_ASSIGN_OR_RAISE(const bool done, RunShort(count));
-  if (done) return ChangesRows(data.statement_type) ? changes : 0;
+  if (done) return counter.changes();
   ARROW_ASSIGN_OR_RAISE(auto result, RunLong());
   return connection_->CountChanges(std::move(result));
 }

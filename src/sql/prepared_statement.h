@@ -11,7 +11,7 @@
 
 #include "duckdb.hpp"
 #include "pyralog/database.h"
-#include "sql/result_reader.h"
+#include "sql/result_batch.h"
 #include "sql/session.h"
 #include "sql/short_plan.h"
 
@@ -49,8 +49,8 @@ class SqlPreparedStatement final : public PreparedStatement {
   // Of the statement as last prepared.
   duckdb::unique_ptr<duckdb::PreparedStatement> statement_;
   const Instance* instance_ = nullptr;
-  std::unique_ptr<ShortPlan> short_plan_;      // nullptr: DuckDB's executor runs it
-  std::unique_ptr<BatchAssembler> assembler_;  // of short_plan_'s rows
+  std::unique_ptr<ShortPlan> short_plan_;    // nullptr: DuckDB's executor runs it
+  std::unique_ptr<ResultBatch> short_rows_;  // of short_plan_'s rows
   bool is_commit_ = false;
   bool keeps_plan_ = false;  // the plan is used again; else every execution plans anew anyway
   // The catalog version that the plan is made for, if it depends on the catalog.

@@ -7,6 +7,7 @@
 #include "sql/errors.h"
 #include "sql/parameter_value.h"
 #include "sql/prepared_statement.h"
+#include "sql/result_batch.h"
 #include "sql/result_reader.h"
 #include "sql/statement_type.h"
 
@@ -69,7 +70,7 @@ arrow::Status SessionConnection::Connect() {
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<duckdb::Connection> made, instance_->Connect());
   const std::lock_guard lock(interrupt_mutex_);
   connection_ = std::move(made);
-  state_ = connection_->context->registered_state->Get<ConnectionState>(ConnectionState::kKey);
+  state_ = ConnectionState::Of(*connection_->context);
   return arrow::Status::OK();
 }
 
@@ -161,7 +162,7 @@ arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, ParameterMap& parame
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SessionConnection::Read(
     Result result, std::shared_ptr<arrow::Schema>* schema) {
   if (*schema == nullptr) {
-    ARROW_ASSIGN_OR_RAISE(*schema, ResultSchema(*result));
+    *schema = ResultSchema(result->types, result->names, result->client_properties.time_zone);
   }
   std::shared_ptr<void> owner = shared_from_this();
   if (result->type == duckdb::QueryResultType::STREAM_RESULT) {
@@ -169,30 +170,22 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SessionConnection::Read
     open_result_ = owner;
   }
   return MakeResultReader(
-      std::move(result), *schema, *connection_->context,
+      std::move(result), *schema,
       [this](const duckdb::ErrorData& error) { return StatusOfFailure(error); }, std::move(owner));
 }
 
 arrow::Result<int64_t> SessionConnection::CountChanges(Result result) {
   return Guard([&]() -> arrow::Result<int64_t> {
-    // CREATE TABLE AS gives a count too, though DuckDB says that it gives nothing.
-    const bool has_count =
-        result->properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS ||
-        result->statement_type == duckdb::StatementType::CREATE_STATEMENT;
-    int64_t rows = 0;
-    int64_t count = 0;
+    ChangeCounter counter(result->statement_type, result->properties);
     while (true) {
       duckdb::unique_ptr<duckdb::DataChunk> chunk;
       duckdb::ErrorData error;
       if (!result->TryFetch(chunk, error)) {
         return StatusOfFailure(result->HasError() ? result->GetErrorObject() : error);
       }
-      if (chunk == nullptr || chunk->size() == 0) break;
-      if (has_count) count = chunk->GetValue(0, 0).GetValue<int64_t>();
-      rows += static_cast<int64_t>(chunk->size());
+      if (chunk == nullptr || chunk->size() == 0) return counter.changes();
+      counter.Add(*chunk);
     }
-    if (has_count) return count;
-    return ChangesRows(result->statement_type) ? rows : 0;
   });
 }
 

@@ -72,7 +72,7 @@ bool IsOwnDatabaseOnly(const duckdb::StatementProperties& properties) {
 duckdb::unique_ptr<duckdb::FunctionData> NoteWantsExecutor(
     duckdb::ClientContext& context, duckdb::ScalarFunction& function,
     duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& arguments) {
-  const auto state = context.registered_state->Get<ConnectionState>(ConnectionState::kKey);
+  const auto state = ConnectionState::Of(context);
   if (state != nullptr) state->NoteWantsExecutor();
   return nullptr;
 }
@@ -198,7 +198,7 @@ ShortPlan::ShortPlan(duckdb::ClientContext& context,
 std::unique_ptr<ShortPlan> ShortPlan::Make(
     duckdb::ClientContext& context, duckdb::shared_ptr<duckdb::PreparedStatementData> statement) {
   if (statement == nullptr || statement->physical_plan == nullptr) return nullptr;
-  const auto state = context.registered_state->Get<ConnectionState>(ConnectionState::kKey);
+  const auto state = ConnectionState::Of(context);
   if (state->wants_executor()) return nullptr;
   if (!IsQueryOrChange(statement->statement_type)) return nullptr;
   if (!IsOwnDatabaseOnly(statement->properties)) return nullptr;

@@ -21,7 +21,7 @@ class ShortPlanTest : public testing::Test {
   }
   bool IsShort(const std::string& sql) {
     duckdb::ClientContext& context = *connection_->context;
-    context.registered_state->Get<ConnectionState>(ConnectionState::kKey)->StartPreparing();
+    ConnectionState::Of(context)->StartPreparing();
     const auto statement = connection_->Prepare(sql);
     EXPECT_FALSE(statement->HasError()) << sql << ": " << statement->GetError();
     return ShortPlan::Make(context, statement->data) != nullptr;

@@ -17,6 +17,35 @@ bool ChangesRows(duckdb::StatementType type) {
   }
 }
 
+namespace {
+
+// CREATE TABLE AS gives a number too, though DuckDB says that it gives nothing.
+bool GivesNumber(duckdb::StatementType type, const duckdb::StatementProperties& properties) {
+  return properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS ||
+         type == duckdb::StatementType::CREATE_STATEMENT;
+}
+
+}  // namespace
+
+ChangeCounter::ChangeCounter(duckdb::StatementType type,
+                             const duckdb::StatementProperties& properties)
+    : counted_(GivesNumber(type, properties) ? Counted::kNumber
+               : ChangesRows(type)           ? Counted::kRows
+                                             : Counted::kNothing) {}
+
+void ChangeCounter::Add(duckdb::DataChunk& rows) {
+  switch (counted_) {
+    case Counted::kNothing:
+      return;
+    case Counted::kRows:
+      changes_ += static_cast<int64_t>(rows.size());
+      return;
+    case Counted::kNumber:
+      changes_ = rows.GetValue(0, 0).GetValue<int64_t>();
+      return;
+  }
+}
+
 bool IsCommit(const duckdb::SQLStatement& statement) {
   return statement.type == duckdb::StatementType::TRANSACTION_STATEMENT &&
          statement.Cast<duckdb::TransactionStatement>().info->type ==
