@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -50,10 +51,38 @@ struct ScanOptions {
   std::optional<int64_t> limit = {};
 };
 
+// Rows from outside that SQL reads as a table of one session.
+struct ArrowTable {
+  std::shared_ptr<arrow::Schema> schema;
+  // Opens the rows, once for each time that a statement reads them; an error where that cannot be
+  // repeated. Called on any thread. The reader has at least the columns that are asked for, by
+  // name; filter and limit are hints.
+  std::function<arrow::Result<std::shared_ptr<arrow::RecordBatchReader>>(const ScanOptions&)> open;
+  std::optional<int64_t> rows = {};  // how many, if that is known
+  // Reading takes no work and no time: all batches are got at once, and scanned by many threads.
+  bool in_memory = false;
+};
+
+// The rows that a name stands for, or nullptr. Called while a statement is bound, on its thread,
+// for names that are no table of the catalog.
+using TableResolver =
+    std::function<arrow::Result<std::shared_ptr<const ArrowTable>>(std::string_view name)>;
+
+// What one statement gave.
+struct StatementResult {
+  // nullptr: a statement that gives no rows (INSERT without RETURNING, CREATE, COMMIT ...).
+  std::shared_ptr<arrow::RecordBatchReader> rows;
+  std::optional<int64_t> changes = {};  // rows changed, by a statement that changes rows
+};
+
 // A statement that was parsed once and runs often. Belongs to its session.
 class PreparedStatement {
  public:
   virtual ~PreparedStatement() = default;
+  // The parameters in the order in which `params` gives them: "1", "2" for ? and $1, "name" for
+  // $name.
+  virtual std::vector<std::string> parameter_names() const = 0;
+  virtual arrow::Result<StatementResult> Run(const Params& params = {}) = 0;
   // All rows of one execution. Parameters are cast to the types that the statement expects.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(
       const Params& params = {}) = 0;
@@ -73,7 +102,13 @@ class Session {
       std::string_view sql, const Params& params = {}) = 0;
   // As Query, for statements whose rows nobody wants: the number of rows changed by the last one.
   virtual arrow::Result<int64_t> Execute(std::string_view sql, const Params& params = {}) = 0;
+  // As Query, and tells rows from counts of changes.
+  virtual arrow::Result<StatementResult> Run(std::string_view sql, const Params& params = {}) = 0;
   virtual arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) = 0;
+  // Where names that are no table of the catalog are looked up, before they are taken for files.
+  virtual void SetTableResolver(TableResolver resolver) = 0;
+  // Whether a BEGIN awaits its COMMIT or ROLLBACK.
+  virtual bool InTransaction() const = 0;
   // Cancels the running statement from another thread: it ends with kInterrupted.
   virtual void Interrupt() = 0;
 };

@@ -11,6 +11,7 @@ namespace pyralog::sql {
 
 void ConnectionState::StartStatement() {
   rolled_back_ = false;
+  tables_.StartStatement();
   commit_error_.reset();
 }
 

@@ -6,6 +6,7 @@
 
 #include "duckdb.hpp"
 #include "duckdb/main/client_context_state.hpp"
+#include "sql/session_tables.h"
 
 namespace pyralog::sql {
 
@@ -27,9 +28,14 @@ class ConnectionState final : public duckdb::ClientContextState {
 
   // While a statement is prepared: whether it has a function that wants DuckDB's executor around
   // it.
-  void StartPreparing() { wants_executor_ = false; }
+  void StartPreparing() {
+    wants_executor_ = false;
+    tables_.StartStatement();
+  }
   void NoteWantsExecutor() { wants_executor_ = true; }
   bool wants_executor() const { return wants_executor_; }
+
+  SessionTables& tables() { return tables_; }
 
   void QueryBegin(duckdb::ClientContext& context) override;
   // A statement that failed after it wrote something leaves an open transaction with half of its
@@ -46,6 +52,7 @@ class ConnectionState final : public duckdb::ClientContextState {
   duckdb::transaction_t query_ = duckdb::MAXIMUM_QUERY_ID;  // the statement that runs
   bool rolled_back_ = false;
   bool wants_executor_ = false;
+  SessionTables tables_;
   std::optional<duckdb::ErrorData> commit_error_;
 };
 

@@ -27,6 +27,11 @@ struct FormatName : duckdb::TableFunctionInfo {
   const std::string name;
 };
 
+struct Opener : duckdb::TableFunctionInfo {
+  explicit Opener(RelationOpener function) : open(function) {}
+  const RelationOpener open;
+};
+
 // What a scan of the statement needs. Constant after binding, but for the filter.
 struct RelationScanData : duckdb::TableFunctionData {
   std::shared_ptr<arrow::MemoryPool> pool;
@@ -101,13 +106,8 @@ void MakeDistinct(duckdb::vector<std::string>* names) {
   }
 }
 
-// Opens the files of `data`. Throws what is wrong with them.
-void OpenRelation(duckdb::ClientContext& context, formats::FileSetOptions options,
-                  RelationScanData* data) {
-  data->pool = MemoryOf(context);
-  options.format = data->format;
-  options.limits.pool = data->pool.get();
-  data->relation = ValueOrThrow(formats::OpenFileSet(io::PosixEnv(), data->files, options));
+// Takes the columns of the relation of `data`. Throws what SQL cannot read of them.
+void UseRelation(RelationScanData* data) {
   data->columns = data->relation->schema()->field_names();
   const Origin origin = data->format == "parquet" ? Origin::kParquet : Origin::kArrow;
   auto carried = CarriedSchema(*data->relation->schema(), origin);
@@ -120,6 +120,16 @@ void OpenRelation(duckdb::ClientContext& context, formats::FileSetOptions option
     ThrowStatus(MakeError(ErrorCode::kNotSupported,
                           data->files.front() + ": it has no columns; a table has at least one"));
   }
+}
+
+// Opens the files of `data`. Throws what is wrong with them.
+void OpenRelation(duckdb::ClientContext& context, formats::FileSetOptions options,
+                  RelationScanData* data) {
+  data->pool = MemoryOf(context);
+  options.format = data->format;
+  options.limits.pool = data->pool.get();
+  data->relation = ValueOrThrow(formats::OpenFileSet(io::PosixEnv(), data->files, options));
+  UseRelation(data);
 }
 
 // Makes DuckDB's types of the carried schema.
@@ -145,6 +155,23 @@ duckdb::unique_ptr<duckdb::FunctionData> BindRelation(duckdb::ClientContext& con
     options.member = member->second.ToString();
   }
   OpenRelation(context, std::move(options), data.get());
+  MakeTypes(context, data.get());
+  types = data->types.GetTypes();
+  names = data->types.GetNames();
+  MakeDistinct(&names);
+  return data;
+}
+
+duckdb::unique_ptr<duckdb::FunctionData> BindNamed(duckdb::ClientContext& context,
+                                                   duckdb::TableFunctionBindInput& input,
+                                                   duckdb::vector<duckdb::LogicalType>& types,
+                                                   duckdb::vector<std::string>& names) {
+  auto data = duckdb::make_uniq<RelationScanData>();
+  data->format = "arrow";
+  data->files = {input.inputs[0].ToString()};
+  data->pool = MemoryOf(context);
+  data->relation = input.info->Cast<Opener>().open(context, data->files.front());
+  UseRelation(data.get());
   MakeTypes(context, data.get());
   types = data->types.GetTypes();
   names = data->types.GetNames();
@@ -266,6 +293,15 @@ duckdb::InsertionOrderPreservingMap<std::string> Explain(
   return lines;
 }
 
+void SetCallbacks(duckdb::TableFunction* function) {
+  function->projection_pushdown = true;
+  function->cardinality = Cardinality;
+  function->get_partition_data = PartitionData;
+  function->pushdown_complex_filter = PushFilter;
+  function->get_virtual_columns = VirtualColumns;
+  function->to_string = Explain;
+}
+
 // What a folder holds at any depth: files with the suffix of the format (of any, when it is
 // nullptr), or, when there are none, all that are not hidden.
 std::vector<std::string> FilesBelow(const std::string& folder, const formats::Format* format) {
@@ -372,15 +408,18 @@ duckdb::TableFunctionSet RelationReader(const std::string& name, const std::stri
     function.named_parameters["hive_partitioning"] = duckdb::LogicalType::BOOLEAN;
     function.named_parameters["filename"] = duckdb::LogicalType::BOOLEAN;
     function.named_parameters["member"] = duckdb::LogicalType::VARCHAR;
-    function.projection_pushdown = true;
-    function.cardinality = Cardinality;
-    function.get_partition_data = PartitionData;
-    function.pushdown_complex_filter = PushFilter;
-    function.get_virtual_columns = VirtualColumns;
-    function.to_string = Explain;
+    SetCallbacks(&function);
     set.AddFunction(function);
   }
   return set;
+}
+
+duckdb::TableFunction NamedRelationReader(const std::string& function, RelationOpener open) {
+  duckdb::TableFunction made(function, {duckdb::LogicalType::VARCHAR}, ScanRelation, BindNamed,
+                             InitGlobal, InitLocal);
+  made.function_info = duckdb::make_shared_ptr<Opener>(open);
+  SetCallbacks(&made);
+  return made;
 }
 
 }  // namespace pyralog::sql

@@ -1,6 +1,7 @@
 // A table function over the relations of a format: read_arrow('file-or-glob') and its kin.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,11 @@ namespace pyralog::sql {
 // reads files of one format through formats::Relation: projection is pushed down, filters skip what
 // cannot match, scan tasks run in parallel.
 duckdb::TableFunctionSet RelationReader(const std::string& name, const std::string& format);
+
+// A function of one name, whose rows `open` gives; it throws where it has none.
+using RelationOpener = std::shared_ptr<formats::Relation> (*)(duckdb::ClientContext& context,
+                                                              const std::string& name);
+duckdb::TableFunction NamedRelationReader(const std::string& function, RelationOpener open);
 
 // The same for COPY table FROM 'file': the file's columns by the table's names. Throws when one is
 // missing or has another type.

@@ -14,6 +14,7 @@
 #include "sql/external.h"
 #include "sql/key_lookup.h"
 #include "sql/scan.h"
+#include "sql/session_tables.h"
 #include "sql/short_plan.h"
 #include "sql/storage_stats.h"
 #include "sql/transaction.h"
@@ -120,6 +121,7 @@ arrow::Result<std::shared_ptr<Instance>> Instance::Create(catalog::Catalog& stor
     auto made = std::make_unique<duckdb::DuckDB>(kCatalogName, &config);
     RegisterStorageStats(*made->instance);
     RegisterExternal(*made->instance);
+    RegisterSessionTables(*made->instance);
     NoteFunctionsThatWantExecutor(*made->instance);
     return std::shared_ptr<Instance>(new Instance(std::move(made)));
   });

@@ -1,12 +1,17 @@
 #include "sql/parameter_value.h"
 
+#include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "arrow/array.h"
+#include "arrow/extension/opaque.h"
+#include "arrow/extension/uuid.h"
 #include "arrow/extension_type.h"
 #include "arrow/util/decimal.h"
 #include "arrow/util/float16.h"
+#include "duckdb/common/types/uuid.hpp"
 #include "pyralog/error.h"
 #include "sql/errors.h"
 
@@ -54,6 +59,8 @@ arrow::Result<int64_t> Micros(const arrow::Scalar& scalar, int64_t value,
   return micros;
 }
 
+constexpr int kHugeBytes = 16;  // of HUGEINT, UHUGEINT and UUID
+
 arrow::Result<LogicalType> SqlType(const arrow::DataType& type);
 
 arrow::Result<duckdb::child_list_t<LogicalType>> SqlFields(const arrow::StructType& type) {
@@ -87,6 +94,19 @@ arrow::Result<LogicalType> SqlTimestamp(const arrow::TimestampType& type) {
       return LogicalType::TIMESTAMP_NS;
   }
   return NotSupported(type);
+}
+
+// SQL's own types among the extension types; others go as what they are stored as.
+arrow::Result<LogicalType> SqlExtension(const arrow::ExtensionType& type) {
+  if (type.extension_name() == "arrow.uuid") return LogicalType(LogicalType::UUID);
+  if (type.extension_name() == "arrow.opaque") {
+    const auto& opaque = static_cast<const arrow::extension::OpaqueType&>(type);
+    const bool wide = opaque.vendor_name() == "DuckDB" &&
+                      type.storage_type()->Equals(arrow::fixed_size_binary(kHugeBytes));
+    if (wide && opaque.type_name() == "hugeint") return LogicalType(LogicalType::HUGEINT);
+    if (wide && opaque.type_name() == "uhugeint") return LogicalType(LogicalType::UHUGEINT);
+  }
+  return SqlType(*type.storage_type());
 }
 
 arrow::Result<LogicalType> SqlNestedType(const arrow::DataType& type) {
@@ -169,6 +189,8 @@ arrow::Result<LogicalType> SqlType(const arrow::DataType& type) {
     case arrow::Type::DECIMAL64:
     case arrow::Type::DECIMAL128:
       return SqlDecimal(static_cast<const arrow::DecimalType&>(type));
+    case arrow::Type::EXTENSION:
+      return SqlExtension(static_cast<const arrow::ExtensionType&>(type));
     case arrow::Type::DICTIONARY:
       return SqlType(*static_cast<const arrow::DictionaryType&>(type).value_type());
     default:
@@ -277,6 +299,33 @@ arrow::Result<duckdb::vector<Value>> Elements(const arrow::Array& array) {
   return values;
 }
 
+// 16 bytes: of a UUID in the order of its text, of the others the lowest first.
+Value HugeValue(std::string_view bytes, const LogicalType& type) {
+  if (type.id() == duckdb::LogicalTypeId::UUID) {
+    return Value::UUID(
+        duckdb::BaseUUID::FromBlob(reinterpret_cast<duckdb::const_data_ptr_t>(bytes.data())));
+  }
+  uint64_t words[2];
+  std::memcpy(words, bytes.data(), sizeof words);
+  if (type.id() == duckdb::LogicalTypeId::UHUGEINT) {
+    return Value::UHUGEINT(duckdb::uhugeint_t(words[1], words[0]));
+  }
+  return Value::HUGEINT(duckdb::hugeint_t(static_cast<int64_t>(words[1]), words[0]));
+}
+
+arrow::Result<Value> ExtensionValue(const arrow::ExtensionScalar& scalar) {
+  ARROW_ASSIGN_OR_RAISE(const LogicalType type, SqlType(*scalar.type));
+  if (!scalar.is_valid) return Value(type);
+  switch (type.id()) {
+    case duckdb::LogicalTypeId::HUGEINT:
+    case duckdb::LogicalTypeId::UHUGEINT:
+    case duckdb::LogicalTypeId::UUID:
+      return HugeValue(static_cast<const arrow::BaseBinaryScalar&>(*scalar.value).view(), type);
+    default:
+      return ParameterValue(*scalar.value);
+  }
+}
+
 arrow::Result<Value> NestedValue(const arrow::Scalar& scalar, const LogicalType& type) {
   switch (type.id()) {
     case duckdb::LogicalTypeId::LIST: {
@@ -358,7 +407,7 @@ arrow::Result<Value> ValidValue(const arrow::Scalar& scalar, const LogicalType& 
 
 arrow::Result<Value> ParameterValue(const arrow::Scalar& scalar) {
   if (scalar.type->id() == arrow::Type::EXTENSION) {
-    return ParameterValue(*static_cast<const arrow::ExtensionScalar&>(scalar).value);
+    return ExtensionValue(static_cast<const arrow::ExtensionScalar&>(scalar));
   }
   if (scalar.type->id() == arrow::Type::DICTIONARY && scalar.is_valid) {
     ARROW_ASSIGN_OR_RAISE(const auto value,

@@ -119,6 +119,35 @@ arrow::Result<bool> SqlPreparedStatement::RunShort(const ShortPlan::Visitor& vis
   return connection_->Run(*short_plan_, values_, visit);
 }
 
+std::vector<std::string> SqlPreparedStatement::parameter_names() const {
+  std::vector<std::string> names(parameters_.size());
+  for (const Parameter& parameter : parameters_) {
+    if (parameter.index >= 1 && parameter.index <= names.size()) {
+      names[parameter.index - 1] = parameter.name;
+    }
+  }
+  return names;
+}
+
+arrow::Result<StatementResult> SqlPreparedStatement::Run(const Params& params) {
+  StatementResult result;
+  switch (statement_->data->properties.return_type) {
+    case duckdb::StatementReturnType::QUERY_RESULT: {
+      ARROW_ASSIGN_OR_RAISE(result.rows, Query(params));
+      break;
+    }
+    case duckdb::StatementReturnType::CHANGED_ROWS: {
+      ARROW_ASSIGN_OR_RAISE(result.changes, Execute(params));
+      break;
+    }
+    case duckdb::StatementReturnType::NOTHING: {
+      ARROW_RETURN_NOT_OK(Execute(params).status());
+      break;
+    }
+  }
+  return result;
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlPreparedStatement::Query(
     const Params& params) {
   ARROW_RETURN_NOT_OK(Begin(params));

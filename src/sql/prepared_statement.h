@@ -22,6 +22,8 @@ class SqlPreparedStatement final : public PreparedStatement {
   static arrow::Result<std::unique_ptr<PreparedStatement>> Make(
       std::shared_ptr<SessionConnection> connection, std::string_view sql);
 
+  std::vector<std::string> parameter_names() const override;
+  arrow::Result<StatementResult> Run(const Params& params) override;
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(const Params& params) override;
   arrow::Result<int64_t> Execute(const Params& params) override;
 

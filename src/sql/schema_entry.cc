@@ -12,6 +12,7 @@
 #include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
 #include "sql/catalog.h"
+#include "sql/connection_state.h"
 #include "sql/errors.h"
 #include "sql/table_entry.h"
 #include "sql/transaction.h"
@@ -133,6 +134,11 @@ SchemaEntry::Created SchemaEntry::CreateView(duckdb::CatalogTransaction transact
   SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
   if (!MakeRoom(own, name, info.view_name, duckdb::CatalogType::VIEW_ENTRY, info.on_conflict)) {
     return nullptr;
+  }
+  const auto state = ConnectionState::Of(transaction.GetContext());
+  if (const std::string outside = state->tables().found_name(); !outside.empty()) {
+    ThrowNotSupported("a view over " + Quoted(outside) +
+                      ", which is not in the database (make a table of it, or a TEMP VIEW)");
   }
   catalog::ViewDef definition;
   definition.schema = name;

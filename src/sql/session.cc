@@ -71,6 +71,7 @@ arrow::Status SessionConnection::Connect() {
   const std::lock_guard lock(interrupt_mutex_);
   connection_ = std::move(made);
   state_ = ConnectionState::Of(*connection_->context);
+  state_->tables().SetResolver(resolver_);
   return arrow::Status::OK();
 }
 
@@ -189,6 +190,30 @@ arrow::Result<int64_t> SessionConnection::CountChanges(Result result) {
   });
 }
 
+arrow::Result<StatementResult> SessionConnection::Take(Result result) {
+  StatementResult taken;
+  const bool has_rows = result->properties.return_type == duckdb::StatementReturnType::QUERY_RESULT;
+  if (has_rows) {
+    std::shared_ptr<arrow::Schema> schema;
+    ARROW_ASSIGN_OR_RAISE(taken.rows, Read(std::move(result), &schema));
+    return taken;
+  }
+  const bool counts = result->properties.return_type == duckdb::StatementReturnType::CHANGED_ROWS;
+  ARROW_ASSIGN_OR_RAISE(const int64_t changes, CountChanges(std::move(result)));
+  if (counts) taken.changes = changes;
+  return taken;
+}
+
+void SessionConnection::SetTableResolver(TableResolver resolver) {
+  resolver_ = std::move(resolver);
+  state_->tables().SetResolver(resolver_);
+}
+
+bool SessionConnection::InTransaction() const {
+  const duckdb::TransactionContext& transaction = connection_->context->transaction;
+  return transaction.HasActiveTransaction() && !transaction.IsAutoCommit();
+}
+
 void SessionConnection::Interrupt() {
   const std::lock_guard lock(interrupt_mutex_);
   connection_->Interrupt();
@@ -249,10 +274,22 @@ arrow::Result<int64_t> SqlSession::Execute(std::string_view sql, const Params& p
   return connection_->CountChanges(std::move(result));
 }
 
+arrow::Result<StatementResult> SqlSession::Run(std::string_view sql, const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  if (result == nullptr) return StatementResult();
+  return connection_->Take(std::move(result));
+}
+
 arrow::Result<std::unique_ptr<PreparedStatement>> SqlSession::Prepare(std::string_view sql) {
   ARROW_RETURN_NOT_OK(connection_->Prepare());
   return SqlPreparedStatement::Make(connection_, sql);
 }
+
+void SqlSession::SetTableResolver(TableResolver resolver) {
+  connection_->SetTableResolver(std::move(resolver));
+}
+
+bool SqlSession::InTransaction() const { return connection_->InTransaction(); }
 
 void SqlSession::Interrupt() { connection_->Interrupt(); }
 

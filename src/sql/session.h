@@ -52,10 +52,14 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   // The result's rows. `schema` is theirs if it is known, or null.
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Read(
       Result result, std::shared_ptr<arrow::Schema>* schema);
+  // Its rows, or its count of changes.
+  arrow::Result<StatementResult> Take(Result result);
   // Runs the result to its end and gives the number of rows changed.
   arrow::Result<int64_t> CountChanges(Result result);
 
   void Interrupt();
+  void SetTableResolver(TableResolver resolver);
+  bool InTransaction() const;
 
  private:
   explicit SessionConnection(std::shared_ptr<SharedDatabase> database);
@@ -70,7 +74,8 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   std::mutex interrupt_mutex_;
   std::shared_ptr<duckdb::Connection> connection_;  // replaced under interrupt_mutex_
   duckdb::shared_ptr<ConnectionState> state_;       // of connection_
-  std::weak_ptr<void> open_result_;                 // alive while a streamed result is read
+  TableResolver resolver_;
+  std::weak_ptr<void> open_result_;  // alive while a streamed result is read
 };
 
 // The parameters by the names that the statement gives them. kInvalidArgument when their number
@@ -84,7 +89,10 @@ class SqlSession final : public Session {
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(std::string_view sql,
                                                                  const Params& params) override;
   arrow::Result<int64_t> Execute(std::string_view sql, const Params& params) override;
+  arrow::Result<StatementResult> Run(std::string_view sql, const Params& params) override;
   arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) override;
+  void SetTableResolver(TableResolver resolver) override;
+  bool InTransaction() const override;
   void Interrupt() override;
 
  private:
