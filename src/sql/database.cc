@@ -1,6 +1,9 @@
 // pyralog/database.h: opening databases, one shared engine for each folder.
 #include "pyralog/database.h"
 
+#include <unistd.h>
+
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
@@ -22,9 +25,16 @@ constexpr char kMemoryPath[] = ":memory:";
 // The databases of this process that are open, by folder. Thread-safe.
 class OpenDatabases {
  public:
+  // Those that a forked child inherits are its parent's, whose threads it does not have: it begins
+  // anew, and finds their folders locked.
   static OpenDatabases& Of() {
-    static OpenDatabases* const databases = new OpenDatabases();  // lives as long as the process
-    return *databases;
+    static std::atomic<OpenDatabases*> databases = nullptr;  // lives as long as the process
+    OpenDatabases* found = databases.load();
+    while (found == nullptr || found->process_ != ::getpid()) {
+      auto made = std::make_unique<OpenDatabases>();
+      if (databases.compare_exchange_strong(found, made.get())) found = made.release();
+    }
+    return *found;
   }
 
   arrow::Result<std::shared_ptr<SharedDatabase>> Open(const std::string& folder,
@@ -33,6 +43,7 @@ class OpenDatabases {
  private:
   void Forget(const std::string& folder, SharedDatabase* database);
 
+  const pid_t process_ = ::getpid();
   std::mutex mutex_;
   std::condition_variable forgotten_;
   std::map<std::string, std::weak_ptr<SharedDatabase>> open_;  // guarded by mutex_
