@@ -41,6 +41,7 @@ struct Capabilities {
   bool filter = false;      // parts of the file that cannot match are not read
   bool zero_copy = false;   // batches are views of the mapped file
   bool chunked = false;     // parts can be read independently, by several threads
+  bool nulls = true;        // a null that is written is one again when it is read
 };
 
 struct FormatInfo {
@@ -53,11 +54,12 @@ struct FormatInfo {
   std::vector<Signature> signatures;
   std::vector<std::string> compressions;  // ".gz", ".zst": read through when they follow a suffix
   Capabilities can;
-  std::string sql_reader;   // table function of the SQL engine that reads it; empty: its relations
-                            // are scanned
-  std::string sql_copy;     // FORMAT name of COPY TO; empty: none
-  std::string readers;      // who else can read it
-  std::string concurrency;  // what happens when two processes write one target
+  std::string sql_reader;  // table function of the SQL engine that reads it; empty: its relations
+                           // are scanned
+  std::string sql_copy;    // FORMAT name of COPY TO; empty: none
+  bool sql_batch_rows = false;  // COPY TO takes ROW_GROUP_SIZE: where batches are cut
+  std::string readers;          // who else can read it
+  std::string concurrency;      // what happens when two processes write one target
 };
 
 // One part of a scan, independent of the others: may be opened and read on any thread, once.
@@ -107,6 +109,13 @@ class Dataset {
   virtual Options sql_reader_options() const { return {}; }
   // Facts for `pyralog inspect`, in order: "row groups" -> "4".
   virtual std::vector<std::pair<std::string, std::string>> Describe() const { return {}; }
+};
+
+// A stream whose written bytes can be changed: for formats whose header tells what follows it.
+class PatchableOutput : public arrow::io::OutputStream {
+ public:
+  // Overwrites bytes that were written. The end of the stream stays where it is.
+  virtual arrow::Status WriteAt(int64_t position, const void* data, int64_t nbytes) = 0;
 };
 
 // Writes batches of one schema to a stream. Not thread-safe.

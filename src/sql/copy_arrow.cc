@@ -29,7 +29,7 @@ constexpr duckdb::idx_t kDefaultBatchRows = 122'880;
 constexpr char kBatchRowsOption[] = "row_group_size";
 
 // A file of DuckDB's file system as Arrow's writers know files.
-class DuckDbOutput : public arrow::io::OutputStream {
+class DuckDbOutput : public formats::PatchableOutput {
  public:
   explicit DuckDbOutput(duckdb::unique_ptr<duckdb::FileHandle> file) : file_(std::move(file)) {}
 
@@ -37,6 +37,13 @@ class DuckDbOutput : public arrow::io::OutputStream {
     return Guard([&]() -> arrow::Status {
       file_->Write(const_cast<void*>(data), static_cast<duckdb::idx_t>(nbytes));
       position_ += nbytes;
+      return arrow::Status::OK();
+    });
+  }
+  arrow::Status WriteAt(int64_t position, const void* data, int64_t nbytes) override {
+    return Guard([&]() -> arrow::Status {
+      file_->Write(duckdb::QueryContext(), const_cast<void*>(data), static_cast<duckdb::idx_t>(nbytes),
+                   static_cast<duckdb::idx_t>(position));
       return arrow::Status::OK();
     });
   }
@@ -57,6 +64,7 @@ class DuckDbOutput : public arrow::io::OutputStream {
 };
 
 struct CopyArrowData : duckdb::TableFunctionData {
+  const formats::Format* format = nullptr;
   duckdb::vector<LogicalType> types;
   std::shared_ptr<arrow::Schema> schema;
   formats::Options options;
@@ -126,11 +134,13 @@ duckdb::unique_ptr<duckdb::FunctionData> BindCopyTo(duckdb::ClientContext& conte
                                                     const duckdb::vector<LogicalType>& types) {
   auto data = duckdb::make_uniq<CopyArrowData>();
   data->types = types;
+  data->format = formats::FindFormat(input.info.format);
   for (const auto& [name, values] : input.info.options) {
     const std::string value = values.empty() ? "" : values.front().ToString();
     data->options[duckdb::StringUtil::Lower(name)] = value;
   }
-  if (auto rows = data->options.extract(kBatchRowsOption)) {
+  const bool cuts = data->format->info().sql_batch_rows;
+  if (auto rows = cuts ? data->options.extract(kBatchRowsOption) : formats::Options::node_type()) {
     const auto count = duckdb::Value(rows.mapped()).DefaultCastAs(LogicalType::UBIGINT);
     data->batch_rows = std::max<duckdb::idx_t>(1, count.GetValue<uint64_t>());
   }
@@ -140,7 +150,7 @@ duckdb::unique_ptr<duckdb::FunctionData> BindCopyTo(duckdb::ClientContext& conte
   data->schema = ValueOrThrow(arrow::ImportSchema(&c_schema));
   // Wrong options are found before a file is made.
   ThrowIfError(
-      formats::FindFormat("arrow_ipc")
+      data->format
           ->Create(std::make_shared<arrow::io::MockOutputStream>(), data->schema, data->options)
           .status());
   return data;
@@ -154,8 +164,7 @@ duckdb::unique_ptr<duckdb::GlobalFunctionData> OpenFile(duckdb::ClientContext& c
   auto& files = duckdb::FileSystem::GetFileSystem(context);
   state->file = std::make_shared<DuckDbOutput>(files.OpenFile(
       path, duckdb::FileFlags::FILE_FLAGS_WRITE | duckdb::FileFlags::FILE_FLAGS_FILE_CREATE_NEW));
-  state->writer = ValueOrThrow(
-      formats::FindFormat("arrow_ipc")->Create(state->file, data.schema, data.options));
+  state->writer = ValueOrThrow(data.format->Create(state->file, data.schema, data.options));
   return state;
 }
 
@@ -216,9 +225,9 @@ duckdb::CopyFunctionExecutionMode ExecutionMode(bool preserve_insertion_order,
                                   : duckdb::CopyFunctionExecutionMode::PARALLEL_COPY_TO_FILE;
 }
 
-duckdb::CopyFunction CopyArrow(const std::string& name) {
+duckdb::CopyFunction CopyBatches(const formats::FormatInfo& format, const std::string& name) {
   duckdb::CopyFunction function(name);
-  function.extension = "arrow";
+  function.extension = format.suffixes.front().substr(1);
   function.copy_to_select = CastToFileTypes;
   function.copy_to_bind = BindCopyTo;
   function.copy_to_initialize_local = StartRows;
@@ -228,16 +237,19 @@ duckdb::CopyFunction CopyArrow(const std::string& name) {
   function.copy_to_finalize = CloseFile;
   function.execution_mode = ExecutionMode;
   function.copy_from_bind = BindRelationForCopy;
-  function.copy_from_function = RelationReader("read_arrow", "arrow_ipc").functions.front();
+  function.copy_from_function = RelationReader("read_" + name, format.name).functions.front();
   return function;
 }
 
 }  // namespace
 
 void RegisterCopyArrow(duckdb::ExtensionLoader& loader) {
-  const formats::FormatInfo& info = formats::FindFormat("arrow_ipc")->info();
-  loader.RegisterFunction(CopyArrow(info.name));
-  for (const std::string& alias : info.aliases) loader.RegisterFunction(CopyArrow(alias));
+  for (const formats::Format* format : formats::AllFormats()) {
+    const formats::FormatInfo& info = format->info();
+    if (!info.sql_reader.empty() || info.sql_copy.empty()) continue;  // DuckDB has its own
+    loader.RegisterFunction(CopyBatches(info, info.name));
+    for (const std::string& alias : info.aliases) loader.RegisterFunction(CopyBatches(info, alias));
+  }
 }
 
 }  // namespace pyralog::sql

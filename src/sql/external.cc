@@ -40,7 +40,7 @@ void RegisterRelationReaders(duckdb::ExtensionLoader& loader) {
 void RegisterExternal(duckdb::DatabaseInstance& instance) {
   duckdb::ExtensionLoader loader(instance, kCatalogName);
   GuardReaders(loader);
-  GuardCopyFrom(instance);
+  GuardCopyFrom(instance, loader);
   RegisterRelationReaders(loader);
   RegisterCopyArrow(loader);
   RegisterExternalColumn(loader);

@@ -152,6 +152,7 @@ ExternalTableDef DefinitionOfExternal(duckdb::ClientContext& context, const std:
   table.columns_declared = !table.columns.empty();
   table.partitioned_by = DeclaredColumns(context, statement.partitions);
   table.options = statement.options;
+  if (duckdb::StringUtil::CIEquals(statement.format, "tsv")) table.options.emplace("delim", "\t");
   if (table.options.contains("hash")) ThrowNotSupported("OPTIONS (hash ...)");
   const auto files = FilesOf(context, duckdb::Value(table.location), format);
   ListFiles(files, &table);

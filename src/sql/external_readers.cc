@@ -34,6 +34,7 @@ namespace {
 using duckdb::Value;
 
 constexpr char kParquetByArrow[] = "read_parquet_by_arrow";
+constexpr char kDelimiter[] = "delim";
 
 Value ListOf(const std::vector<std::string>& paths) {
   duckdb::vector<Value> values;
@@ -82,7 +83,11 @@ FileVerdict CheckFiles(const std::vector<std::string>& files, const formats::For
     FileVerdict verdict = ValueOrThrow(CheckFile(file, format, options));
     if (all.obstacle.empty() && !verdict.obstacle.empty())
       all.obstacle = file + ": " + verdict.obstacle;
+    // Files of several delimiters are told apart by the reader's own look at them.
+    const bool alike = &file == &files.front() ||
+                       all.options.contains(kDelimiter) == verdict.options.contains(kDelimiter);
     all.options.merge(verdict.options);
+    if (!alike) all.options.erase(kDelimiter);
   }
   return all;
 }
@@ -184,12 +189,29 @@ duckdb::unique_ptr<duckdb::TableRef> CheckParquetMetadata(duckdb::ClientContext&
   return nullptr;
 }
 
+// The option has three names.
+template <class Options>
+bool NamesDelimiter(const Options& options) {
+  return options.contains(kDelimiter) || options.contains("sep") || options.contains("delimiter");
+}
+
 duckdb::unique_ptr<duckdb::TableRef> CheckCsv(duckdb::ClientContext& context,
                                               duckdb::TableFunctionBindInput& input) {
   const formats::Format* format = formats::FindFormat("csv");
   const auto files = FilesOf(context, input.inputs[0], format);
-  const FileVerdict verdict = CheckFiles(files, *format, CheckOptionsOf(input.named_parameters));
+  FileVerdict verdict = CheckFiles(files, *format, CheckOptionsOf(input.named_parameters));
+  if (NamesDelimiter(input.named_parameters)) verdict.options.erase(kDelimiter);
   return Rewritten(input, files, verdict.options);
+}
+
+// read_tsv(...) is read_csv(..., delim = tab).
+duckdb::unique_ptr<duckdb::TableRef> ReadTsv(duckdb::ClientContext& context,
+                                             duckdb::TableFunctionBindInput& input) {
+  auto ref = Call("read_csv", input.ref, input.inputs[0]);
+  auto& call = ref->function->Cast<duckdb::FunctionExpression>();
+  for (const auto& [name, value] : input.named_parameters) AddNamed(&call, name, value);
+  if (!NamesDelimiter(input.named_parameters)) AddNamed(&call, kDelimiter, Value("\t"));
+  return ref;
 }
 
 duckdb::unique_ptr<duckdb::TableRef> CheckJsonFiles(duckdb::ClientContext& context,
@@ -201,7 +223,10 @@ duckdb::unique_ptr<duckdb::TableRef> CheckJsonFiles(duckdb::ClientContext& conte
   FileVerdict verdict = CheckFiles(files, *format, {});
   const bool objects = input.table_function.name.find("objects") != std::string::npos;
   const bool declared = input.named_parameters.contains("columns");
-  if (objects || declared) verdict.options.clear();
+  if (objects || declared) {
+    verdict.options.erase("records");
+    verdict.options.erase("maximum_depth");
+  }
   return Rewritten(input, files, verdict.options);
 }
 
@@ -250,6 +275,17 @@ struct CopyFromGuard {
   static inline std::atomic<duckdb::copy_from_bind_t> original = nullptr;
   static inline std::atomic<const formats::Format*> format = nullptr;
 
+  // What the files need and the statement does not say. JSON's options are those of its table
+  // function only.
+  template <class Given>
+  static void TakeOptions(const formats::Options& needed, Given* given) {
+    if (format.load()->info().name != "csv") return;
+    for (const auto& [name, value] : needed) {
+      if (name == kDelimiter && NamesDelimiter(*given)) continue;
+      if (!given->contains(name)) (*given)[name] = {Value(value)};
+    }
+  }
+
   static duckdb::unique_ptr<duckdb::FunctionData> Bind(duckdb::ClientContext& context,
                                                        duckdb::CopyFromFunctionBindInput& input,
                                                        duckdb::vector<std::string>& names,
@@ -259,6 +295,7 @@ struct CopyFromGuard {
     if (input.info.options.contains("encoding")) options["encoding"] = "";
     const bool tolerant = input.info.options.contains("ignore_errors") ||
                           input.info.options.contains("encryption_config");
+    formats::Options needed;
     if (!tolerant) {
       const FileVerdict verdict = CheckFiles(files, *format.load(), options);
       if (!verdict.obstacle.empty()) {
@@ -266,8 +303,12 @@ struct CopyFromGuard {
                               verdict.obstacle + "; use INSERT INTO ... FROM the file, which goes "
                                                  "through Arrow's reader"));
       }
+      needed = verdict.options;
     }
-    return original.load()(context, input, names, types);
+    const auto info = input.info.Copy();
+    TakeOptions(needed, &info->options);
+    duckdb::CopyFromFunctionBindInput completed(*info, input.tf);
+    return original.load()(context, completed, names, types);
   }
 };
 
@@ -284,6 +325,55 @@ void GuardCopy(duckdb::CatalogTransaction transaction, duckdb::SchemaCatalogEntr
   function.copy_from_bind = CopyFromGuard<Format>::Bind;
 }
 
+// read_tsv has the options of read_csv.
+void RegisterReadTsv(duckdb::ExtensionLoader& loader) {
+  auto entry = loader.TryGetTableFunction("read_csv");
+  if (!entry) return;
+  duckdb::TableFunctionSet tsv("read_tsv");
+  for (duckdb::TableFunction function :
+       entry->Cast<duckdb::TableFunctionCatalogEntry>().functions.functions) {
+    function.name = tsv.name;
+    function.bind_replace = ReadTsv;
+    tsv.AddFunction(std::move(function));
+  }
+  loader.RegisterFunction(std::move(tsv));
+}
+
+// DuckDB's COPY ... TO (FORMAT csv), which is the same in every instance.
+std::atomic<duckdb::copy_to_bind_t> copy_csv_to = nullptr;
+
+duckdb::unique_ptr<duckdb::FunctionData> BindCopyTsv(
+    duckdb::ClientContext& context, duckdb::CopyFunctionBindInput& input,
+    const duckdb::vector<std::string>& names, const duckdb::vector<duckdb::LogicalType>& types) {
+  const auto info = input.info.Copy();
+  if (!NamesDelimiter(info->options)) info->options[kDelimiter] = {Value("\t")};
+  duckdb::CopyFunctionBindInput tabs(*info, input.function_info);
+  return copy_csv_to.load()(context, tabs, names, types);
+}
+
+duckdb::unique_ptr<duckdb::FunctionData> BindCopyFromTsv(
+    duckdb::ClientContext& context, duckdb::CopyFromFunctionBindInput& input,
+    duckdb::vector<std::string>& names, duckdb::vector<duckdb::LogicalType>& types) {
+  const auto info = input.info.Copy();
+  if (!NamesDelimiter(info->options)) info->options[kDelimiter] = {Value("\t")};
+  duckdb::CopyFromFunctionBindInput tabs(*info, input.tf);
+  return CopyFromGuard<1>::Bind(context, tabs, names, types);
+}
+
+void RegisterCopyTsv(duckdb::CatalogTransaction transaction, duckdb::SchemaCatalogEntry& schema,
+                     duckdb::ExtensionLoader& loader) {
+  const duckdb::EntryLookupInfo lookup(duckdb::CatalogType::COPY_FUNCTION_ENTRY, "csv");
+  auto entry = schema.LookupEntry(transaction, lookup);
+  if (!entry) return;
+  duckdb::CopyFunction tsv = entry->Cast<duckdb::CopyFunctionCatalogEntry>().function;
+  copy_csv_to = tsv.copy_to_bind;
+  tsv.name = "tsv";
+  tsv.extension = "tsv";
+  tsv.copy_to_bind = BindCopyTsv;
+  tsv.copy_from_bind = BindCopyFromTsv;
+  loader.RegisterFunction(std::move(tsv));
+}
+
 }  // namespace
 
 void GuardReaders(duckdb::ExtensionLoader& loader) {
@@ -294,14 +384,16 @@ void GuardReaders(duckdb::ExtensionLoader& loader) {
     for (auto& function : functions) function.bind_replace = guarded.check;
   }
   loader.RegisterFunction(RelationReader(kParquetByArrow, "parquet"));
+  RegisterReadTsv(loader);
 }
 
-void GuardCopyFrom(duckdb::DatabaseInstance& instance) {
+void GuardCopyFrom(duckdb::DatabaseInstance& instance, duckdb::ExtensionLoader& loader) {
   const auto transaction = duckdb::CatalogTransaction::GetSystemTransaction(instance);
   auto& schema = duckdb::Catalog::GetSystemCatalog(instance).GetSchema(transaction, DEFAULT_SCHEMA);
   GuardCopy<0>(transaction, schema, "parquet");
   GuardCopy<1>(transaction, schema, "csv");
   GuardCopy<2>(transaction, schema, "json");
+  RegisterCopyTsv(transaction, schema, loader);
 }
 
 }  // namespace pyralog::sql

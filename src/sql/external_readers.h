@@ -16,6 +16,6 @@ namespace pyralog::sql {
 void GuardReaders(duckdb::ExtensionLoader& loader);
 
 // The same for COPY ... FROM.
-void GuardCopyFrom(duckdb::DatabaseInstance& instance);
+void GuardCopyFrom(duckdb::DatabaseInstance& instance, duckdb::ExtensionLoader& loader);
 
 }  // namespace pyralog::sql

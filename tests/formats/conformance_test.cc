@@ -21,11 +21,21 @@ class Conformance : public testing::TestWithParam<const Format*> {
   const FormatInfo& info() const { return GetParam()->info(); }
   std::string path() const { return dir_ / ("t" + info().suffixes.front()); }
 
+  // The rows that the tests write: nulls only where the format has them.
+  std::shared_ptr<arrow::RecordBatch> Rows(int64_t first, int64_t count) {
+    auto rows = SomeRows(first, count);
+    if (info().can.nulls) return rows;
+    arrow::StringBuilder names;
+    for (int64_t i = first; i < first + count; ++i) {
+      EXPECT_TRUE(names.Append("n" + std::to_string(i)).ok());
+    }
+    return rows->SetColumn(1, rows->schema()->field(1), names.Finish().ValueOrDie()).ValueOrDie();
+  }
   // Writes a file of this format and gives its bytes.
   std::string WriteRows(int64_t rows = 100) {
     arrow::RecordBatchVector batches;
     for (int64_t first = 0; first < rows; first += 40) {
-      batches.push_back(SomeRows(first, std::min<int64_t>(40, rows - first)));
+      batches.push_back(Rows(first, std::min<int64_t>(40, rows - first)));
     }
     std::string bytes = WriteToString(*GetParam(), batches).ValueOrDie();
     Put(bytes);
@@ -67,9 +77,28 @@ TEST_P(Conformance, ReadsBackWhatItWrote) {
   const auto relation = OpenRelation();
   if (relation == nullptr) GTEST_SKIP() << "read by the SQL engine";
   ASSERT_OK_AND_ASSIGN(const auto table, ReadRelation(relation.get()));
-  ASSERT_OK_AND_ASSIGN(const auto expected, arrow::Table::FromRecordBatches({SomeRows(0, 100)}));
+  ASSERT_OK_AND_ASSIGN(const auto expected, arrow::Table::FromRecordBatches({Rows(0, 100)}));
   ASSERT_OK_AND_ASSIGN(const auto plain, table->CombineChunks());
   EXPECT_TRUE(plain->ReplaceSchemaMetadata(nullptr)->Equals(*expected)) << plain->ToString();
+}
+
+TEST_P(Conformance, NullsComeBackOrAreRefused) {
+  if (!info().can.write) GTEST_SKIP() << "cannot be written";
+  const auto written = WriteToString(*GetParam(), {SomeRows(0, 3)});
+  EXPECT_EQ(written.ok(), info().can.nulls) << written.status().ToString();
+  if (!info().can.nulls) ExpectError(written, ErrorCode::kInvalidArgument, "name");
+}
+
+TEST_P(Conformance, NoRowsAreWrittenAndRead) {
+  if (!info().can.write) GTEST_SKIP() << "cannot be written";
+  ASSERT_OK_AND_ASSIGN(const auto bytes, WriteToString(*GetParam(), {SomeRows(0, 0)}));
+  Put(bytes);
+  if (bytes.empty()) return;  // JSON Lines without lines
+  const auto relation = OpenRelation();
+  if (relation == nullptr) GTEST_SKIP() << "read by the SQL engine";
+  ASSERT_OK_AND_ASSIGN(const auto table, ReadRelation(relation.get()));
+  EXPECT_EQ(table->num_rows(), 0);
+  EXPECT_EQ(table->num_columns(), 3);
 }
 
 TEST_P(Conformance, GivesTheColumnsAskedFor) {

@@ -1,9 +1,10 @@
-// Arrow IPC files and streams (Feather version 2 is the file). README.md beside this file is its
+// Arrow IPC files and streams (Feather version 2 is the file), and Feather version 1. README.md beside this file is its
 // page for users.
 #include <utility>
 
 #include "arrow/ipc/writer.h"
 #include "arrow/util/compression.h"
+#include "formats/arrow_ipc/feather1.h"
 #include "formats/arrow_ipc/ipc_relation.h"
 #include "formats/format.h"
 #include "formats/option_values.h"
@@ -21,12 +22,12 @@ FormatInfo MakeArrowIpcInfo() {
   info.title = "Arrow IPC file and stream";
   info.aliases = {"arrow", "ipc", "feather", "arrows"};
   info.suffixes = {".arrow", ".feather", ".ipc", ".arrows", ".arrow_file", ".stream"};
-  // A stream starts with a continuation mark; Feather version 1 is recognised to be refused by
-  // name.
+  // A stream starts with a continuation mark.
   info.signatures = {
       {0, "ARROW1", "ARROW1"}, {0, "FEA1", "FEA1"}, {0, std::string("\xff\xff\xff\xff", 4), ""}};
   info.can = {.read = true, .write = true, .projection = true, .zero_copy = true, .chunked = true};
   info.sql_copy = "arrow";
+  info.sql_batch_rows = true;
   info.readers = "pyarrow, pandas, Polars, DuckDB, ClickHouse, every Arrow library";
   info.concurrency =
       "a file is written whole and moved into place; the last writer of one name wins";
@@ -48,7 +49,9 @@ class ArrowIpcDataset : public Dataset {
 
   std::vector<std::pair<std::string, std::string>> Describe() const override {
     std::vector<std::pair<std::string, std::string>> facts = {
-        {"form", kind_ == IpcKind::kFile ? "file" : "stream"}};
+        {"form", kind_ == IpcKind::kFile       ? "file"
+                 : kind_ == IpcKind::kFeather1 ? "Feather version 1"
+                                               : "stream"}};
     if (const auto batches = IpcBatchCount(*relation_)) {
       facts.emplace_back("record batches", std::to_string(*batches));
     }
@@ -84,11 +87,9 @@ class ArrowIpcFormat : public Format {
                                                const Options& options) const override {
     ARROW_RETURN_NOT_OK(CheckOptionNames(info_, options, {}));
     ARROW_ASSIGN_OR_RAISE(const IpcKind kind, IpcKindOf(*source));
-    if (kind == IpcKind::kFeather1) {
-      return source->Error(ErrorCode::kNotSupported,
-                           "it is Feather version 1; write it again as version 2");
-    }
-    ARROW_ASSIGN_OR_RAISE(auto relation, OpenIpcRelation(source, kind));
+    ARROW_ASSIGN_OR_RAISE(auto relation, kind == IpcKind::kFeather1
+                                             ? OpenFeather1Relation(source)
+                                             : OpenIpcRelation(source, kind));
     return std::make_shared<ArrowIpcDataset>(info_, source, kind, std::move(relation));
   }
 

@@ -81,7 +81,7 @@ TEST_F(ArrowIpcTest, DuplicateNamesAreMadeDistinct) {
 TEST_F(ArrowIpcTest, OtherThingsAreRefused) {
   ExpectError(OpenFile(Write("")), ErrorCode::kDamaged, "empty");
   ExpectError(OpenFile(Write("hello, world")), ErrorCode::kDamaged, "t.arrow");
-  ExpectError(OpenFile(Write("FEA1....FEA1")), ErrorCode::kNotSupported, "Feather version 1");
+  ExpectError(OpenFile(Write("FEA1....FEA1")), ErrorCode::kDamaged, "t.arrow");
   ExpectError(OpenFile(Write(Rows().substr(0, 300))), ErrorCode::kDamaged);
 }
 

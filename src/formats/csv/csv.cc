@@ -4,6 +4,7 @@
 #include "formats/format.h"
 #include "formats/option_values.h"
 #include "formats/row_text.h"
+#include "formats/text_head.h"
 
 namespace pyralog::formats {
 
@@ -13,7 +14,7 @@ const Format& csv_format();
 namespace {
 
 // Text files have no NUL bytes; what has one this early is something else.
-constexpr uint64_t kLookedAtBytes = 64 << 10;
+constexpr int64_t kLookedAtBytes = 64 << 10;
 
 FormatInfo MakeCsvInfo() {
   FormatInfo info;
@@ -33,7 +34,8 @@ FormatInfo MakeCsvInfo() {
 
 class CsvDataset : public Dataset {
  public:
-  CsvDataset(const FormatInfo& info, SourcePtr source) : info_(info), source_(std::move(source)) {}
+  CsvDataset(const FormatInfo& info, SourcePtr source, Options compression)
+      : info_(info), source_(std::move(source)), compression_(std::move(compression)) {}
 
   const FormatInfo& format() const override { return info_; }
 
@@ -42,9 +44,24 @@ class CsvDataset : public Dataset {
     return source_->Error(ErrorCode::kNotFound, "it has no member '" + member + "'");
   }
 
+  Options sql_reader_options() const override {
+    Options options = compression_;
+    // Commas in a file of tabs are text, however many there are.
+    if (HasTabs(source_->path())) options["delim"] = "\t";
+    return options;
+  }
+
  private:
+  static bool HasTabs(std::string_view path) {
+    for (const std::string_view suffix : {".tsv", ".tsv.gz", ".tsv.zst"}) {
+      if (path.ends_with(suffix)) return true;
+    }
+    return false;
+  }
+
   const FormatInfo& info_;
   const SourcePtr source_;
+  const Options compression_;
 };
 
 // RFC 4180 with LF: quotes where they are needed, doubled inside. A null is nothing, an empty text
@@ -105,16 +122,14 @@ class CsvFormat : public Format {
 
   arrow::Result<std::shared_ptr<Dataset>> Open(const SourcePtr& source,
                                                const Options& options) const override {
-    const bool compressed = source->path().ends_with(".gz") || source->path().ends_with(".zst");
-    if (!compressed && !options.contains("encoding")) {
-      ARROW_ASSIGN_OR_RAISE(const std::string head, source->Head(kLookedAtBytes));
-      if (const size_t at = head.find('\0'); at != std::string::npos) {
-        return source->Error(ErrorCode::kDamaged,
-                             "it is not text: byte " + std::to_string(at) +
-                                 " is NUL (for UTF-16 set the option encoding)");
-      }
+    const auto head = ReadTextHead(*source, kLookedAtBytes);
+    if (!head.ok()) return source->Wrap(head.status());
+    const size_t nul = std::string_view(*head->text).find('\0');
+    if (nul != std::string_view::npos && !options.contains("encoding")) {
+      return source->Error(ErrorCode::kDamaged, "it is not text: byte " + std::to_string(nul) +
+                                                    " is NUL (for UTF-16 set the option encoding)");
     }
-    return std::make_shared<CsvDataset>(info_, source);
+    return std::make_shared<CsvDataset>(info_, source, CompressionOption(*source, *head));
   }
 
   arrow::Result<std::unique_ptr<BatchWriter>> Create(

@@ -1,11 +1,10 @@
 // JSON and JSON Lines. README.md beside this file is its page for users.
 #include <utility>
 
-#include "arrow/io/compressed.h"
-#include "arrow/util/compression.h"
 #include "formats/format.h"
 #include "formats/json_check.h"
 #include "formats/row_text.h"
+#include "formats/text_head.h"
 
 namespace pyralog::formats {
 
@@ -33,40 +32,13 @@ FormatInfo MakeJsonInfo() {
   return info;
 }
 
-// The first kCheckedBytes of the text, decompressed when the name says so. `whole` tells whether
-// that is all.
-arrow::Result<std::shared_ptr<arrow::Buffer>> ReadChecked(const Source& source, bool* whole) {
-  std::shared_ptr<arrow::io::InputStream> stream = source.AsRandomAccess();
-  arrow::Compression::type type = arrow::Compression::UNCOMPRESSED;
-  if (source.path().ends_with(".gz")) type = arrow::Compression::GZIP;
-  if (source.path().ends_with(".zst")) type = arrow::Compression::ZSTD;
-  std::unique_ptr<arrow::util::Codec> codec;
-  if (type != arrow::Compression::UNCOMPRESSED) {
-    ARROW_ASSIGN_OR_RAISE(codec, arrow::util::Codec::Create(type));
-    ARROW_ASSIGN_OR_RAISE(
-        stream, arrow::io::CompressedInputStream::Make(codec.get(), stream, source.limits().pool));
-  }
-  const int64_t most = type == arrow::Compression::UNCOMPRESSED
-                           ? std::min(kCheckedBytes, static_cast<int64_t>(source.size()))
-                           : kCheckedBytes;
-  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(most, source.limits().pool));
-  int64_t filled = 0;
-  while (filled < most) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          stream->Read(most - filled, buffer->mutable_data() + filled));
-    if (got == 0) break;
-    filled += got;
-  }
-  *whole = type == arrow::Compression::UNCOMPRESSED ? static_cast<uint64_t>(filled) == source.size()
-                                                    : filled < most;
-  ARROW_RETURN_NOT_OK(buffer->Resize(filled));
-  return std::shared_ptr<arrow::Buffer>(std::move(buffer));
-}
-
 class JsonDataset : public Dataset {
  public:
-  JsonDataset(const FormatInfo& info, SourcePtr source, JsonFacts facts)
-      : info_(info), source_(std::move(source)), facts_(facts) {}
+  JsonDataset(const FormatInfo& info, SourcePtr source, JsonFacts facts, Options compression)
+      : info_(info),
+        source_(std::move(source)),
+        facts_(facts),
+        compression_(std::move(compression)) {}
 
   const FormatInfo& format() const override { return info_; }
 
@@ -77,8 +49,9 @@ class JsonDataset : public Dataset {
 
   Options sql_reader_options() const override {
     // Objects that name a key twice cannot become columns: each document then is one value.
-    if (facts_.duplicate_keys) return {{"records", "false"}, {"maximum_depth", "0"}};
-    return {};
+    Options options = compression_;
+    if (facts_.duplicate_keys) options.insert({{"records", "false"}, {"maximum_depth", "0"}});
+    return options;
   }
 
   std::vector<std::pair<std::string, std::string>> Describe() const override {
@@ -89,6 +62,7 @@ class JsonDataset : public Dataset {
   const FormatInfo& info_;
   const SourcePtr source_;
   const JsonFacts facts_;
+  const Options compression_;
 };
 
 class JsonLinesWriter : public RowTextWriter {
@@ -123,13 +97,14 @@ class JsonFormat : public Format {
 
   arrow::Result<std::shared_ptr<Dataset>> Open(const SourcePtr& source,
                                                const Options& options) const override {
+    const auto head = ReadTextHead(*source, kCheckedBytes);
+    if (!head.ok()) return source->Wrap(head.status());
     JsonCheckOptions check;
+    check.whole = head->whole;
     check.may_be_empty = !source->path().ends_with(".json");
-    auto text = ReadChecked(*source, &check.whole);
-    if (!text.ok()) return source->Wrap(text.status());
     JsonFacts facts;
-    ARROW_RETURN_NOT_OK(source->Wrap(CheckJson(std::string_view(**text), check, &facts)));
-    return std::make_shared<JsonDataset>(info_, source, facts);
+    ARROW_RETURN_NOT_OK(source->Wrap(CheckJson(std::string_view(*head->text), check, &facts)));
+    return std::make_shared<JsonDataset>(info_, source, facts, CompressionOption(*source, *head));
   }
 
   arrow::Result<std::unique_ptr<BatchWriter>> Create(

@@ -48,8 +48,7 @@ arrow::Status ParseUnit(std::string_view text, const std::string& descr, NpyType
   if (text.size() < 3 || text.front() != '[' || text.back() != ']') return UnknownType(descr);
   text = text.substr(1, text.size() - 2);
   if (text.front() >= '0' && text.front() <= '9') {
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), type->count);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), type->count);
     if (error != std::errc() || type->count < 1) return UnknownType(descr);
     text = text.substr(static_cast<size_t>(end - text.data()));
   }
@@ -210,9 +209,9 @@ arrow::Result<std::string_view> HeaderText(std::string_view head, NpyHeader* hea
   if (head.size() < lead) return MakeError(ErrorCode::kDamaged, "it ends inside its header");
   header->version = static_cast<unsigned char>(head[6]);
   if (header->version < 1 || header->version > 3 || head[7] != 0) {
-    return MakeError(ErrorCode::kFormatVersion, "it is NPY version " +
-                                                    std::to_string(header->version) +
-                                                    "; versions 1 to 3 are read");
+    return MakeError(
+        ErrorCode::kFormatVersion,
+        "it is NPY version " + std::to_string(header->version) + "; versions 1 to 3 are read");
   }
   const uint64_t length = header->version == 1 ? LoadLittle<uint16_t>(head.data() + 8)
                                                : LoadLittle<uint32_t>(head.data() + 8);
@@ -229,8 +228,8 @@ arrow::Result<std::string_view> HeaderText(std::string_view head, NpyHeader* hea
 
 arrow::Status CheckSizes(const NpyHeader& header, uint64_t file_size) {
   const std::vector<int64_t>& shape = header.shape;
-  const bool hollow = std::find(shape.begin() + (shape.empty() ? 0 : 1), shape.end(), 0) !=
-                      shape.end();
+  const bool hollow =
+      std::find(shape.begin() + (shape.empty() ? 0 : 1), shape.end(), 0) != shape.end();
   if (hollow && header.rows() > 0) {
     return MakeError(ErrorCode::kNotSupported, "its rows are arrays of no elements");
   }

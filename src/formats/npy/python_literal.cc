@@ -2,30 +2,13 @@
 
 #include <charconv>
 
+#include "formats/npy/code_point.h"
 #include "pyralog/error.h"
 
 namespace pyralog::formats {
 namespace {
 
 constexpr int kMaxLiteralDepth = 32;
-
-void AppendCodePoint(uint32_t code, std::string* out) {
-  if (code < 0x80) {
-    *out += static_cast<char>(code);
-  } else if (code < 0x800) {
-    *out += static_cast<char>(0xc0 | (code >> 6));
-    *out += static_cast<char>(0x80 | (code & 0x3f));
-  } else if (code < 0x10000) {
-    *out += static_cast<char>(0xe0 | (code >> 12));
-    *out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    *out += static_cast<char>(0x80 | (code & 0x3f));
-  } else {
-    *out += static_cast<char>(0xf0 | (code >> 18));
-    *out += static_cast<char>(0x80 | ((code >> 12) & 0x3f));
-    *out += static_cast<char>(0x80 | ((code >> 6) & 0x3f));
-    *out += static_cast<char>(0x80 | (code & 0x3f));
-  }
-}
 
 class LiteralParser {
  public:
@@ -146,12 +129,11 @@ class LiteralParser {
     if (end_of_code > text_.size()) return Unexpected();
     const auto [end, error] =
         std::from_chars(text_.data() + at_, text_.data() + end_of_code, code, 16);
-    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    if (error != std::errc() || end != text_.data() + end_of_code || code > 0x10ffff || surrogate) {
+    if (error != std::errc() || end != text_.data() + end_of_code || !IsCharacter(code)) {
       return Unexpected();
     }
     at_ = end_of_code;
-    AppendCodePoint(code, out);
+    AppendCharacter(code, out);
     return arrow::Status::OK();
   }
 
