@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "arrow/compute/cast.h"
 #include "pyralog/error.h"
 
 namespace pyralog::catalog {
@@ -53,6 +54,36 @@ arrow::Result<lsm::TableSchemaPtr> StorageSchema(const TableDef& def) {
     fields.push_back(arrow::field(column.name, column.type, column.nullable && !in_key));
   }
   return lsm::MakeTableSchema(arrow::schema(std::move(fields)), def.key);
+}
+
+// The schema of an altered table: fields keep their ids, new ones get new ids.
+arrow::Result<lsm::TableSchemaPtr> AlteredSchema(const lsm::TableSchema& current,
+                                                 const TableDef& next,
+                                                 const std::vector<ColumnOrigin>& origins) {
+  ARROW_ASSIGN_OR_RAISE(const lsm::TableSchemaPtr fresh, StorageSchema(next));
+  auto schema = std::make_shared<lsm::TableSchema>(current);
+  schema->version = current.version + 1;
+  schema->arrow = fresh->arrow->WithMetadata(current.arrow->metadata());
+  schema->key = fresh->key;
+  schema->field_ids.clear();
+  schema->missing.clear();
+  for (const ColumnOrigin& origin : origins) {
+    if (origin.position >= 0) {
+      schema->field_ids.push_back(current.field_ids[origin.position]);
+      auto missing = current.missing[origin.position];
+      const auto& type = next.columns[schema->missing.size()].type;
+      if (missing != nullptr && !missing->type->Equals(*type)) {
+        ARROW_ASSIGN_OR_RAISE(const arrow::Datum cast, arrow::compute::Cast(missing, type));
+        missing = cast.scalar();
+      }
+      schema->missing.push_back(std::move(missing));
+    } else {
+      schema->field_ids.push_back(schema->next_field_id);
+      schema->next_field_id = FieldId(schema->next_field_id.value() + 1);
+      schema->missing.push_back(origin.missing);
+    }
+  }
+  return lsm::TableSchemaPtr(std::move(schema));
 }
 
 class CatalogTransaction final : public Transaction {
@@ -144,6 +175,38 @@ class CatalogTransaction final : public Transaction {
     return PutNew(std::move(entry));
   }
 
+  arrow::Result<EntryPtr> Replace(const Entry& current, Entry next) override {
+    const std::string key = EntryKey(current.schema, current.name);
+    const std::string next_key = EntryKey(next.schema, next.name);
+    if (key != next_key) {
+      ARROW_RETURN_NOT_OK(CheckFree(next.schema, next.name));
+      ARROW_RETURN_NOT_OK(storage_->DeleteMeta(key));
+    }
+    ARROW_RETURN_NOT_OK(Put(next_key, next));
+    return std::make_shared<const Entry>(std::move(next));
+  }
+
+  arrow::Result<EntryPtr> AlterTable(const Entry& current, TableDef next,
+                                     const std::vector<ColumnOrigin>& origins) override {
+    ARROW_ASSIGN_OR_RAISE(const auto schema, storage_->Schema(current.table->id));
+    ARROW_ASSIGN_OR_RAISE(auto altered, AlteredSchema(*schema, next, origins));
+    ARROW_RETURN_NOT_OK(storage_->AlterTable(current.table->id, std::move(altered)));
+    return ReplaceTable(current, std::move(next));
+  }
+
+  arrow::Result<EntryPtr> RecreateTable(const Entry& current, TableDef next) override {
+    const TableId old = current.table->id;
+    ARROW_ASSIGN_OR_RAISE(const auto schema, storage_->Schema(old));
+    // A drop alone does not mind what others wrote; a new definition does.
+    auto same = std::make_shared<lsm::TableSchema>(*schema);
+    same->version = schema->version + 1;
+    ARROW_RETURN_NOT_OK(storage_->AlterTable(old, std::move(same)));
+    ARROW_RETURN_NOT_OK(storage_->DropTable(old));
+    ARROW_ASSIGN_OR_RAISE(auto fresh, StorageSchema(next));
+    ARROW_ASSIGN_OR_RAISE(next.id, storage_->CreateTable(std::move(fresh)));
+    return ReplaceTable(current, std::move(next));
+  }
+
   arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind) override {
     ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, name));
     const std::string kind_name(EntryKindName(kind));
@@ -171,6 +234,14 @@ class CatalogTransaction final : public Transaction {
   arrow::Status Put(std::string key, const Entry& entry) {
     ++changes_;
     return storage_->PutMeta(std::move(key), EntryToJson(entry));
+  }
+
+  arrow::Result<EntryPtr> ReplaceTable(const Entry& current, TableDef next) {
+    Entry entry = current;
+    entry.schema = next.schema;
+    entry.name = next.name;
+    entry.table = std::make_shared<const TableDef>(std::move(next));
+    return Replace(current, std::move(entry));
   }
 
   arrow::Result<EntryPtr> PutNew(Entry entry) {

@@ -10,12 +10,19 @@
 #include <vector>
 
 #include "arrow/result.h"
+#include "arrow/scalar.h"
 #include "catalog/entries.h"
 #include "lsm/engine.h"
 
 namespace pyralog::catalog {
 
 constexpr std::string_view kDefaultSchema = "main";
+
+// Where a column of an altered table comes from.
+struct ColumnOrigin {
+  int position = -1;                                 // in the table as it was; -1: it is new, and
+  std::shared_ptr<arrow::Scalar> missing = nullptr;  // rows have this value (nullptr: null)
+};
 
 class Transaction {
  public:
@@ -37,6 +44,18 @@ class Transaction {
   virtual arrow::Result<EntryPtr> CreateTable(TableDef def) = 0;
   virtual arrow::Result<EntryPtr> CreateExternalTable(ExternalTableDef def) = 0;
   virtual arrow::Result<EntryPtr> CreateView(ViewDef def) = 0;
+  // Puts `next` in the place of `current`, which is of the same kind; under another name, if that
+  // is free. Changes what the catalog keeps, not the storage of a table: see AlterTable.
+  virtual arrow::Result<EntryPtr> Replace(const Entry& current, Entry next) = 0;
+  // Changes a hot table's columns. `origins` is parallel to next.columns. Rows stay where they are:
+  // when read, they are given the new columns, and cast to the new types, which must hold all
+  // values of the old ones. The key stays. Commit fails with kConflict when the table was written
+  // by another since the snapshot.
+  virtual arrow::Result<EntryPtr> AlterTable(const Entry& current, TableDef next,
+                                             const std::vector<ColumnOrigin>& origins) = 0;
+  // Gives a hot table new columns and key, and new storage without rows; a view of the old one,
+  // taken before, still has them. Commit fails with kConflict as above.
+  virtual arrow::Result<EntryPtr> RecreateTable(const Entry& current, TableDef next) = 0;
   // Drops a table, external table (its files stay) or view.
   virtual arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind) = 0;
 

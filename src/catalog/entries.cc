@@ -1,5 +1,6 @@
 #include "catalog/entries.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -17,7 +18,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kEntryVersion = 1;
+// Of what an entry needs: a build reads entries up to its own version and refuses newer ones.
+constexpr int kFirstVersion = 1;
+constexpr int kCommentVersion = 2;  // comments
+constexpr int kEntryVersion = kCommentVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -75,6 +79,7 @@ json ColumnToJson(const ColumnDef& column) {
             {"sql_type", column.sql_type},
             {"nullable", column.nullable}};
   if (column.default_sql) j["default"] = *column.default_sql;
+  if (column.comment) j["comment"] = *column.comment;
   return j;
 }
 
@@ -85,6 +90,7 @@ arrow::Result<ColumnDef> ColumnFromJson(const json& j) {
   column.sql_type = j.at("sql_type").get<std::string>();
   column.nullable = j.at("nullable").get<bool>();
   if (j.contains("default")) column.default_sql = j.at("default").get<std::string>();
+  if (j.contains("comment")) column.comment = j.at("comment").get<std::string>();
   return column;
 }
 
@@ -153,6 +159,16 @@ arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const En
   return table;
 }
 
+bool HasComments(const Entry& entry) {
+  const auto commented = [](const ColumnDef& column) { return column.comment.has_value(); };
+  return entry.comment || (entry.view && !entry.view->column_comments.empty()) ||
+         (entry.table && std::ranges::any_of(entry.table->columns, commented)) ||
+         (entry.external && std::ranges::any_of(entry.external->columns, commented));
+}
+
+// The oldest version that knows all that is in the entry: what older builds can read, they may.
+int VersionOf(const Entry& entry) { return HasComments(entry) ? kCommentVersion : kFirstVersion; }
+
 arrow::Result<EntryPtr> EntryFrom(const json& j) {
   if (j.at("version").get<int>() > kEntryVersion) {
     return MakeError(ErrorCode::kFormatVersion,
@@ -172,13 +188,17 @@ arrow::Result<EntryPtr> EntryFrom(const json& j) {
     ARROW_ASSIGN_OR_RAISE(entry->external, ExternalFromJson(*entry, j.at("external")));
   } else if (kind == EntryKindName(EntryKind::kView)) {
     entry->kind = EntryKind::kView;
-    entry->view = std::make_shared<const ViewDef>(
-        ViewDef{entry->schema, entry->name, j.at("sql").get<std::string>(),
-                j.at("aliases").get<std::vector<std::string>>()});
+    ViewDef view{entry->schema, entry->name, j.at("sql").get<std::string>(),
+                 j.at("aliases").get<std::vector<std::string>>()};
+    if (j.contains("column_comments")) {
+      view.column_comments = j.at("column_comments").get<std::map<std::string, std::string>>();
+    }
+    entry->view = std::make_shared<const ViewDef>(std::move(view));
   } else {
     return MakeError(ErrorCode::kFormatVersion,
                      "a catalog entry is a '" + kind + "', which this build does not know");
   }
+  if (j.contains("comment")) entry->comment = j.at("comment").get<std::string>();
   return entry;
 }
 
@@ -199,7 +219,7 @@ std::string_view EntryKindName(EntryKind kind) {
 }
 
 std::string EntryToJson(const Entry& entry) {
-  json j = {{"version", kEntryVersion},
+  json j = {{"version", VersionOf(entry)},
             {"kind", std::string(EntryKindName(entry.kind))},
             {"schema", entry.schema},
             {"name", entry.name}};
@@ -208,7 +228,9 @@ std::string EntryToJson(const Entry& entry) {
   if (entry.view) {
     j["sql"] = entry.view->sql;
     j["aliases"] = entry.view->aliases;
+    if (!entry.view->column_comments.empty()) j["column_comments"] = entry.view->column_comments;
   }
+  if (entry.comment) j["comment"] = *entry.comment;
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -24,6 +24,7 @@ struct ColumnDef {
   std::string sql_type;  // as the SQL engine spells it: "DECIMAL(18,3)", "HUGEINT", "UUID", ...
   bool nullable = true;
   std::optional<std::string> default_sql;  // an expression's text
+  std::optional<std::string> comment = std::nullopt;
 };
 
 struct TableDef {
@@ -40,6 +41,7 @@ struct ViewDef {
   std::string name;
   std::string sql;                   // the SELECT
   std::vector<std::string> aliases;  // column names given in CREATE VIEW v(a, b)
+  std::map<std::string, std::string> column_comments = {};
 };
 
 // A registered file or set of files, never copied. About 1 KB whatever the data's size.
@@ -70,6 +72,7 @@ struct Entry {
   std::shared_ptr<const TableDef> table;
   std::shared_ptr<const ExternalTableDef> external;
   std::shared_ptr<const ViewDef> view;
+  std::optional<std::string> comment = std::nullopt;
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 

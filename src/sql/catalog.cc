@@ -7,6 +7,7 @@
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/parsed_data/drop_info.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
+#include "duckdb/planner/operator/logical_simple.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
 #include "duckdb/storage/database_size.hpp"
 #include "sql/errors.h"
@@ -121,7 +122,8 @@ duckdb::unique_ptr<duckdb::LogicalOperator> SqlCatalog::BindAlterAddIndex(
     duckdb::unique_ptr<duckdb::LogicalOperator> plan,
     duckdb::unique_ptr<duckdb::CreateIndexInfo> create_info,
     duckdb::unique_ptr<duckdb::AlterTableInfo> alter_info) {
-  ThrowNotSupported("ALTER TABLE ... ADD PRIMARY KEY");
+  return duckdb::make_uniq<duckdb::LogicalSimple>(duckdb::LogicalOperatorType::LOGICAL_ALTER,
+                                                  std::move(alter_info));
 }
 
 duckdb::DatabaseSize SqlCatalog::GetDatabaseSize(duckdb::ClientContext& context) {

@@ -21,6 +21,9 @@ std::unique_ptr<duckdb::CatalogEntry> MakeView(SqlCatalog& catalog,
   duckdb::CreateViewInfo info(schema, definition.name);
   info.query = duckdb::CreateViewInfo::ParseSelect(definition.sql);
   info.aliases.assign(definition.aliases.begin(), definition.aliases.end());
+  for (const auto& [column, comment] : definition.column_comments) {
+    info.column_comments_map[column] = duckdb::Value(comment);
+  }
   info.sql = info.ToString();
   return std::make_unique<duckdb::ViewCatalogEntry>(catalog, schema, info);
 }
@@ -71,6 +74,7 @@ duckdb::CatalogEntry* EntrySet::Find(catalog::Transaction& transaction, const st
   duckdb::SchemaCatalogEntry* parent = SchemaLocked(transaction, schema);
   if (parent == nullptr) return nullptr;
   auto made = Make(*parent, *entry);
+  if (entry->comment) made->comment = duckdb::Value(*entry->comment);
   return (entries_[key] = std::move(made)).get();
 }
 

@@ -4,13 +4,12 @@
 #include <vector>
 
 #include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
-#include "duckdb/parser/parsed_data/alter_table_info.hpp"
-#include "duckdb/parser/parsed_data/comment_on_column_info.hpp"
 #include "duckdb/parser/parsed_data/create_schema_info.hpp"
 #include "duckdb/parser/parsed_data/create_view_info.hpp"
 #include "duckdb/parser/parsed_data/drop_info.hpp"
 #include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
+#include "sql/alter_table.h"
 #include "sql/catalog.h"
 #include "sql/connection_state.h"
 #include "sql/errors.h"
@@ -50,43 +49,6 @@ bool MakeRoom(SqlTransaction& transaction, const std::string& schema, const std:
   ThrowStatus(MakeError(ErrorCode::kAlreadyExists,
                         std::string(catalog::EntryKindName(existing->kind)) + " " + Quoted(name) +
                             " already exists in schema " + Quoted(schema)));
-}
-
-const char* NameOf(duckdb::AlterTableType type) {
-  switch (type) {
-    case duckdb::AlterTableType::RENAME_COLUMN:
-      return "ALTER TABLE ... RENAME COLUMN";
-    case duckdb::AlterTableType::RENAME_TABLE:
-      return "ALTER TABLE ... RENAME TO";
-    case duckdb::AlterTableType::ADD_COLUMN:
-      return "ALTER TABLE ... ADD COLUMN";
-    case duckdb::AlterTableType::REMOVE_COLUMN:
-      return "ALTER TABLE ... DROP COLUMN";
-    case duckdb::AlterTableType::ALTER_COLUMN_TYPE:
-      return "ALTER TABLE ... ALTER COLUMN ... TYPE";
-    case duckdb::AlterTableType::SET_DEFAULT:
-      return "ALTER TABLE ... ALTER COLUMN ... SET or DROP DEFAULT";
-    case duckdb::AlterTableType::SET_NOT_NULL:
-      return "ALTER TABLE ... ALTER COLUMN ... SET NOT NULL";
-    case duckdb::AlterTableType::DROP_NOT_NULL:
-      return "ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL";
-    case duckdb::AlterTableType::ADD_CONSTRAINT:
-      return "ALTER TABLE ... ADD CONSTRAINT";
-    case duckdb::AlterTableType::SET_PARTITIONED_BY:
-      return "ALTER TABLE ... SET PARTITIONED BY";
-    case duckdb::AlterTableType::SET_SORTED_BY:
-      return "ALTER TABLE ... SET SORTED BY";
-    case duckdb::AlterTableType::ADD_FIELD:
-    case duckdb::AlterTableType::REMOVE_FIELD:
-    case duckdb::AlterTableType::RENAME_FIELD:
-      return "ALTER TABLE of a struct's field";
-    case duckdb::AlterTableType::SET_TABLE_OPTIONS:
-      return "ALTER TABLE ... SET (...)";
-    case duckdb::AlterTableType::RESET_TABLE_OPTIONS:
-      return "ALTER TABLE ... RESET (...)";
-    default:
-      return "this ALTER TABLE";
-  }
 }
 
 }  // namespace
@@ -165,17 +127,7 @@ void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& in
 }
 
 void SchemaEntry::Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInfo& info) {
-  switch (info.type) {
-    case duckdb::AlterType::ALTER_TABLE:
-      ThrowNotSupported(NameOf(info.Cast<duckdb::AlterTableInfo>().alter_table_type));
-    case duckdb::AlterType::ALTER_VIEW:
-      ThrowNotSupported("ALTER VIEW");
-    case duckdb::AlterType::SET_COMMENT:
-    case duckdb::AlterType::SET_COLUMN_COMMENT:
-      ThrowNotSupported("COMMENT ON");
-    default:
-      ThrowNotSupported("this ALTER");
-  }
+  ApplyAlter(transaction.GetContext(), *this, info);
 }
 
 SchemaEntry::Created SchemaEntry::CreateIndex(duckdb::CatalogTransaction transaction,

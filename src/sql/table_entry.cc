@@ -21,8 +21,10 @@ arrow::Status NotSupported(const std::string& what) {
   return MakeError(ErrorCode::kNotSupported, what + " is not supported");
 }
 
-// The expression of a stored text.
-arrow::Result<duckdb::unique_ptr<duckdb::ParsedExpression>> Parse(const std::string& text) {
+}  // namespace
+
+arrow::Result<duckdb::unique_ptr<duckdb::ParsedExpression>> ParseExpressionText(
+    const std::string& text) {
   return Guard([&]() -> arrow::Result<duckdb::unique_ptr<duckdb::ParsedExpression>> {
     auto parsed = duckdb::Parser::ParseExpressionList(text);
     if (parsed.size() == 1) return std::move(parsed[0]);
@@ -30,10 +32,9 @@ arrow::Result<duckdb::unique_ptr<duckdb::ParsedExpression>> Parse(const std::str
   });
 }
 
-// The text of an expression, checked to mean the same when it is parsed again.
-arrow::Result<std::string> TextOf(const duckdb::ParsedExpression& expression) {
+arrow::Result<std::string> ExpressionText(const duckdb::ParsedExpression& expression) {
   std::string text = expression.ToString();
-  const auto again = Parse(text);
+  const auto again = ParseExpressionText(text);
   if (!again.ok() || (*again)->ToString() != text) {
     return NotSupported("the expression \"" + text + "\" in a table definition");
   }
@@ -51,10 +52,12 @@ arrow::Result<catalog::ColumnDef> ColumnFromDefinition(const duckdb::ColumnDefin
   }
   ARROW_ASSIGN_OR_RAISE(catalog::ColumnDef result, ColumnFromSqlType(column.Name(), column.Type()));
   if (column.HasDefaultValue()) {
-    ARROW_ASSIGN_OR_RAISE(result.default_sql, TextOf(column.DefaultValue()));
+    ARROW_ASSIGN_OR_RAISE(result.default_sql, ExpressionText(column.DefaultValue()));
   }
   return result;
 }
+
+namespace {
 
 arrow::Status SetKey(const duckdb::UniqueConstraint& constraint, const duckdb::ColumnList& columns,
                      catalog::TableDef* definition) {
@@ -85,7 +88,7 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
       return SetKey(constraint.Cast<duckdb::UniqueConstraint>(), columns, definition);
     case duckdb::ConstraintType::CHECK: {
       ARROW_ASSIGN_OR_RAISE(std::string text,
-                            TextOf(*constraint.Cast<duckdb::CheckConstraint>().expression));
+                            ExpressionText(*constraint.Cast<duckdb::CheckConstraint>().expression));
       definition->checks.push_back(std::move(text));
       return arrow::Status::OK();
     }
@@ -120,9 +123,10 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
     ARROW_ASSIGN_OR_RAISE(duckdb::LogicalType type, SqlTypeOfColumn(column));
     duckdb::ColumnDefinition made(column.name, std::move(type));
     if (column.default_sql) {
-      ARROW_ASSIGN_OR_RAISE(auto value, Parse(*column.default_sql));
+      ARROW_ASSIGN_OR_RAISE(auto value, ParseExpressionText(*column.default_sql));
       made.SetDefaultValue(std::move(value));
     }
+    if (column.comment) made.SetComment(duckdb::Value(*column.comment));
     info->columns.AddColumn(std::move(made));
     if (!column.nullable) {
       info->constraints.push_back(
@@ -131,7 +135,7 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
   }
   if (!definition.key.empty()) info->constraints.push_back(KeyConstraint(definition));
   for (const std::string& check : definition.checks) {
-    ARROW_ASSIGN_OR_RAISE(auto expression, Parse(check));
+    ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(check));
     info->constraints.push_back(duckdb::make_uniq<duckdb::CheckConstraint>(std::move(expression)));
   }
   return info;

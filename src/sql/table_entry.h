@@ -50,4 +50,13 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
 arrow::Result<catalog::TableDef> DefinitionFromInfo(const duckdb::CreateTableInfo& info,
                                                     const std::string& schema);
 
+// A column as CREATE TABLE or ADD COLUMN declares it.
+arrow::Result<catalog::ColumnDef> ColumnFromDefinition(const duckdb::ColumnDefinition& column);
+
+// The expression of a stored text.
+arrow::Result<duckdb::unique_ptr<duckdb::ParsedExpression>> ParseExpressionText(
+    const std::string& text);
+// The text of an expression, checked to mean the same when it is parsed again; else kNotSupported.
+arrow::Result<std::string> ExpressionText(const duckdb::ParsedExpression& expression);
+
 }  // namespace pyralog::sql

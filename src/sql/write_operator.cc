@@ -29,12 +29,17 @@ WriteState::WriteState(SqlTransaction& transaction, const TableEntry& table)
 }
 
 void WriteState::Append(const std::shared_ptr<arrow::RecordBatch>& rows) {
+  AppendRows(transaction_, definition(), rows);
+}
+
+void AppendRows(SqlTransaction& transaction, const catalog::TableDef& table,
+                const std::shared_ptr<arrow::RecordBatch>& rows) {
   if (rows->num_rows() == 0) return;
-  const arrow::Status status = transaction_.state().storage().Append(definition().id, rows);
+  const arrow::Status status = transaction.state().storage().Append(table.id, rows);
   if (status.ok()) return;
   if (GetErrorCode(status) != ErrorCode::kConstraint) ThrowStatus(status);
-  ThrowStatus(MakeError(ErrorCode::kConstraint,
-                        "table \"" + definition().name + "\": " + status.message()));
+  ThrowStatus(
+      MakeError(ErrorCode::kConstraint, "table \"" + table.name + "\": " + status.message()));
 }
 
 int64_t WriteState::Delete(std::span<const int64_t> row_ids) {

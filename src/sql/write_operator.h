@@ -67,4 +67,8 @@ class WriteOperator : public duckdb::PhysicalOperator {
   const bool returns_rows_;
 };
 
+// Appends rows to the table; what violates a constraint is reported with the table's name.
+void AppendRows(SqlTransaction& transaction, const catalog::TableDef& table,
+                const std::shared_ptr<arrow::RecordBatch>& rows);
+
 }  // namespace pyralog::sql

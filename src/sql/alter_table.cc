@@ -1,0 +1,406 @@
+#include "sql/alter_table.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "duckdb/execution/expression_executor.hpp"
+#include "duckdb/parser/constraints/unique_constraint.hpp"
+#include "duckdb/parser/parsed_data/alter_table_info.hpp"
+#include "duckdb/parser/parsed_data/comment_on_column_info.hpp"
+#include "duckdb/planner/binder.hpp"
+#include "duckdb/planner/expression_binder/constant_binder.hpp"
+#include "lsm/key.h"
+#include "sql/alter_type.h"
+#include "sql/arrow_vectors.h"
+#include "sql/column_refs.h"
+#include "sql/errors.h"
+#include "sql/schema_entry.h"
+#include "sql/table_entry.h"
+#include "sql/table_rewrite.h"
+#include "sql/transaction.h"
+
+namespace pyralog::sql {
+namespace {
+
+[[noreturn]] void Refuse(const catalog::TableDef& table, const std::string& what) {
+  ThrowStatus(MakeError(ErrorCode::kInvalidArgument, "table \"" + table.name + "\": " + what));
+}
+
+std::string InQuotes(const std::string& name) { return "\"" + name + "\""; }
+
+const char* NameOfUnsupported(duckdb::AlterTableType type) {
+  switch (type) {
+    case duckdb::AlterTableType::SET_PARTITIONED_BY:
+      return "ALTER TABLE ... SET PARTITIONED BY";
+    case duckdb::AlterTableType::SET_SORTED_BY:
+      return "ALTER TABLE ... SET SORTED BY";
+    case duckdb::AlterTableType::SET_TABLE_OPTIONS:
+      return "ALTER TABLE ... SET (...)";
+    case duckdb::AlterTableType::RESET_TABLE_OPTIONS:
+      return "ALTER TABLE ... RESET (...)";
+    default:
+      return "this ALTER TABLE";
+  }
+}
+
+std::vector<catalog::ColumnOrigin> SameColumns(size_t count) {
+  std::vector<catalog::ColumnOrigin> origins(count);
+  for (size_t i = 0; i < count; ++i) origins[i].position = static_cast<int>(i);
+  return origins;
+}
+
+// The value of a constant expression, as the column stores it.
+std::shared_ptr<arrow::Scalar> StoredValue(duckdb::ClientContext& context,
+                                           const catalog::ColumnDef& column,
+                                           const duckdb::LogicalType& type,
+                                           const duckdb::ParsedExpression& expression) {
+  const auto binder = duckdb::Binder::CreateBinder(context);
+  duckdb::ConstantBinder constant(*binder, context, "DEFAULT value");
+  constant.target_type = type;
+  auto copy = expression.Copy();
+  const auto bound = constant.Bind(copy);
+  const duckdb::Value value = duckdb::ExpressionExecutor::EvaluateScalar(context, *bound, true);
+  if (value.IsNull()) return nullptr;
+  duckdb::DataChunk chunk;
+  chunk.Initialize(context, {type});
+  chunk.SetValue(0, 0, value.DefaultCastAs(type));
+  chunk.SetCardinality(1);
+  const auto collector = ValueOrThrow(MakeBatchCollector({column}, context));
+  ThrowIfError(collector->Append(chunk));
+  return ValueOrThrow(ValueOrThrow(collector->Finish())->column(0)->GetScalar(0));
+}
+
+bool HasNulls(const lsm::TableView& view, int column) {
+  lsm::MaskWords mask;
+  for (size_t unit = 0; unit < view.units().size(); ++unit) {
+    const auto values = ValueOrThrow(view.Column(unit, column));
+    if (values->ComputeLogicalNullCount() == 0) continue;
+    view.Mask(unit, &mask);
+    for (int64_t row = 0; row < values->length(); ++row) {
+      if ((mask[row / 64] >> (row % 64) & 1) != 0 && values->IsNull(row)) return true;
+    }
+  }
+  return false;
+}
+
+// One ALTER of one hot table.
+class TableAlteration {
+ public:
+  TableAlteration(duckdb::ClientContext& context, SqlTransaction& transaction,
+                  catalog::EntryPtr current)
+      : context_(context),
+        transaction_(transaction),
+        current_(std::move(current)),
+        table_(*current_->table),
+        next_(table_) {}
+
+  void Apply(duckdb::AlterTableInfo& info) {
+    using Type = duckdb::AlterTableType;
+    switch (info.alter_table_type) {
+      case Type::RENAME_TABLE:
+        return Rename(info.Cast<duckdb::RenameTableInfo>().new_table_name);
+      case Type::RENAME_COLUMN:
+        return RenameColumn(info.Cast<duckdb::RenameColumnInfo>());
+      case Type::ADD_COLUMN:
+        return AddColumn(info.Cast<duckdb::AddColumnInfo>());
+      case Type::REMOVE_COLUMN:
+        return RemoveColumn(info.Cast<duckdb::RemoveColumnInfo>());
+      case Type::SET_DEFAULT:
+        return SetDefault(info.Cast<duckdb::SetDefaultInfo>());
+      case Type::SET_NOT_NULL:
+        return SetNotNull(info.Cast<duckdb::SetNotNullInfo>());
+      case Type::DROP_NOT_NULL:
+        return DropNotNull(info.Cast<duckdb::DropNotNullInfo>());
+      case Type::ADD_CONSTRAINT:
+        return AddConstraint(info.Cast<duckdb::AddConstraintInfo>());
+      case Type::ALTER_COLUMN_TYPE:
+      case Type::ADD_FIELD:
+      case Type::REMOVE_FIELD:
+      case Type::RENAME_FIELD:
+        return AlterColumnType(context_, transaction_, *current_, info);
+      default:
+        ThrowNotSupported(NameOfUnsupported(info.alter_table_type));
+    }
+  }
+
+  void SetColumnComment(const std::string& column, std::optional<std::string> comment) {
+    next_.columns[Column(column)].comment = std::move(comment);
+    ReplaceDefinition();
+  }
+
+ private:
+  // Position of the column; throws when there is none.
+  int Column(const std::string& name) const {
+    const int position = FindColumn(name);
+    if (position < 0) {
+      ThrowStatus(MakeError(ErrorCode::kNotFound,
+                            "table " + InQuotes(table_.name) + " has no column " + InQuotes(name)));
+    }
+    return position;
+  }
+
+  int FindColumn(const std::string& name) const {
+    for (size_t i = 0; i < table_.columns.size(); ++i) {
+      if (duckdb::StringUtil::CIEquals(table_.columns[i].name, name)) return static_cast<int>(i);
+    }
+    return -1;
+  }
+
+  bool InKey(int column) const { return std::ranges::find(table_.key, column) != table_.key.end(); }
+
+  void ReplaceDefinition() {
+    catalog::Entry entry = *current_;
+    entry.name = next_.name;
+    entry.table = std::make_shared<const catalog::TableDef>(next_);
+    ValueOrThrow(transaction_.state().Replace(*current_, std::move(entry)));
+    transaction_.NoteWrite();
+  }
+
+  void AlterStorage(const std::vector<catalog::ColumnOrigin>& origins) {
+    ValueOrThrow(transaction_.state().AlterTable(*current_, next_, origins));
+    transaction_.NoteWrite();
+  }
+
+  // Writes other names into what the definition says as text.
+  void RenameInChecks(const Renaming& renaming) {
+    for (std::string& check : next_.checks) {
+      const auto expression = ValueOrThrow(ParseExpressionText(check));
+      RenameIn(*expression, table_, renaming);
+      check = ValueOrThrow(ExpressionText(*expression));
+    }
+  }
+
+  void Rename(const std::string& name) {
+    RenameInChecks({.table = name, .column = -1, .column_name = ""});
+    next_.name = name;
+    ReplaceDefinition();
+  }
+
+  void RenameColumn(const duckdb::RenameColumnInfo& info) {
+    const int column = Column(info.old_name);
+    const int taken = FindColumn(info.new_name);
+    if (taken >= 0 && taken != column) {
+      Refuse(table_, "there is a column " + InQuotes(info.new_name) + " already");
+    }
+    RenameInChecks({.table = table_.name, .column = column, .column_name = info.new_name});
+    next_.columns[column].name = info.new_name;
+    AlterStorage(SameColumns(next_.columns.size()));
+  }
+
+  void AddColumn(const duckdb::AddColumnInfo& info) {
+    const std::string& name = info.new_column.Name();
+    if (FindColumn(name) >= 0) {
+      if (info.if_column_not_exists) return;
+      ThrowStatus(MakeError(
+          ErrorCode::kAlreadyExists,
+          "table " + InQuotes(table_.name) + " has a column " + InQuotes(name) + " already"));
+    }
+    duckdb::LogicalType type = info.new_column.Type();
+    duckdb::Binder::CreateBinder(context_)->BindLogicalType(type);
+    duckdb::ColumnDefinition definition = info.new_column.Copy();
+    definition.SetType(type);
+    catalog::ColumnDef column = ValueOrThrow(ColumnFromDefinition(definition));
+    auto origins = SameColumns(table_.columns.size());
+    origins.push_back({});
+    if (info.new_column.HasDefaultValue()) {
+      origins.back().missing = StoredValue(context_, column, type, info.new_column.DefaultValue());
+    }
+    next_.columns.push_back(std::move(column));
+    AlterStorage(origins);
+  }
+
+  void RemoveColumn(const duckdb::RemoveColumnInfo& info) {
+    const int column =
+        info.if_column_exists ? FindColumn(info.removed_column) : Column(info.removed_column);
+    if (column < 0) return;
+    const std::string& name = table_.columns[column].name;
+    if (table_.columns.size() == 1) {
+      Refuse(table_, "its only column cannot be dropped; use DROP TABLE");
+    }
+    if (InKey(column)) {
+      Refuse(table_, "column " + InQuotes(name) + " is part of the primary key and stays");
+    }
+    std::erase_if(next_.checks, [&](const std::string& check) {
+      const std::set<int> read = ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table_);
+      if (!read.contains(column)) return false;
+      if (read.size() > 1) {
+        Refuse(table_, "column " + InQuotes(name) + " is read by CHECK " + check + " and stays");
+      }
+      return true;  // a CHECK of this column alone goes with it
+    });
+    next_.columns.erase(next_.columns.begin() + column);
+    for (int& key : next_.key) key -= key > column ? 1 : 0;
+    auto origins = SameColumns(table_.columns.size());
+    origins.erase(origins.begin() + column);
+    AlterStorage(origins);
+  }
+
+  void SetDefault(const duckdb::SetDefaultInfo& info) {
+    const int column = Column(info.column_name);
+    next_.columns[column].default_sql.reset();
+    if (info.expression != nullptr) {
+      const auto binder = duckdb::Binder::CreateBinder(context_);
+      duckdb::ConstantBinder constant(*binder, context_, "DEFAULT value");
+      constant.target_type = ValueOrThrow(SqlTypeOfColumn(table_.columns[column]));
+      auto copy = info.expression->Copy();
+      constant.Bind(copy);
+      next_.columns[column].default_sql = ValueOrThrow(ExpressionText(*info.expression));
+    }
+    ReplaceDefinition();
+  }
+
+  void SetNotNull(const duckdb::SetNotNullInfo& info) {
+    const int column = Column(info.column_name);
+    if (!table_.columns[column].nullable) return;
+    if (HasNulls(*transaction_.View(table_), column)) {
+      ThrowStatus(
+          MakeError(ErrorCode::kConstraint, "table " + InQuotes(table_.name) + ": column " +
+                                                InQuotes(table_.columns[column].name) +
+                                                " has rows that are NULL; UPDATE these first"));
+    }
+    next_.columns[column].nullable = false;
+    AlterStorage(SameColumns(table_.columns.size()));
+  }
+
+  void DropNotNull(const duckdb::DropNotNullInfo& info) {
+    const int column = Column(info.column_name);
+    if (InKey(column)) {
+      Refuse(table_, "column " + InQuotes(table_.columns[column].name) +
+                         " is part of the primary key, which is never NULL");
+    }
+    next_.columns[column].nullable = true;
+    AlterStorage(SameColumns(table_.columns.size()));
+  }
+
+  void AddConstraint(const duckdb::AddConstraintInfo& info) {
+    if (info.constraint->type != duckdb::ConstraintType::UNIQUE ||
+        !info.constraint->Cast<duckdb::UniqueConstraint>().IsPrimaryKey()) {
+      ThrowNotSupported("ALTER TABLE ... ADD of this constraint");
+    }
+    if (!table_.key.empty()) Refuse(table_, "it has a primary key already");
+    const auto& key = info.constraint->Cast<duckdb::UniqueConstraint>();
+    for (const std::string& name : key.GetColumnNames()) {
+      const int column = Column(name);
+      if (!lsm::CheckKeyType(*table_.columns[column].type).ok()) {
+        ThrowNotSupported("PRIMARY KEY on column " + InQuotes(name) + " of type " +
+                          table_.columns[column].sql_type);
+      }
+      next_.columns[column].nullable = false;
+      next_.key.push_back(column);
+    }
+    Rewrite rewrite;
+    for (size_t i = 0; i < table_.columns.size(); ++i) {
+      rewrite.columns.push_back({static_cast<int>(i), nullptr});
+    }
+    RewriteTable(context_, transaction_, *current_, next_, rewrite);
+  }
+
+  duckdb::ClientContext& context_;
+  SqlTransaction& transaction_;
+  const catalog::EntryPtr current_;
+  const catalog::TableDef& table_;
+  catalog::TableDef next_;
+};
+
+std::optional<std::string> CommentOf(const duckdb::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  return value.ToString();
+}
+
+void ReplaceEntry(SqlTransaction& transaction, const catalog::Entry& current, catalog::Entry next) {
+  ValueOrThrow(transaction.state().Replace(current, std::move(next)));
+  transaction.NoteWrite();
+}
+
+void RenameRelation(SqlTransaction& transaction, const catalog::Entry& current,
+                    const std::string& name) {
+  catalog::Entry next = current;
+  next.name = name;
+  if (current.view != nullptr) {
+    auto view = *current.view;
+    view.name = name;
+    next.view = std::make_shared<const catalog::ViewDef>(std::move(view));
+  }
+  if (current.external != nullptr) {
+    auto external = *current.external;
+    external.name = name;
+    next.external = std::make_shared<const catalog::ExternalTableDef>(std::move(external));
+  }
+  ReplaceEntry(transaction, current, std::move(next));
+}
+
+void SetColumnComment(duckdb::ClientContext& context, SqlTransaction& transaction,
+                      const catalog::EntryPtr& current, const duckdb::SetColumnCommentInfo& info) {
+  std::optional<std::string> comment = CommentOf(info.comment_value);
+  if (current->kind == catalog::EntryKind::kTable) {
+    TableAlteration(context, transaction, current)
+        .SetColumnComment(info.column_name, std::move(comment));
+    return;
+  }
+  catalog::Entry next = *current;
+  if (current->view != nullptr) {
+    auto view = *current->view;
+    view.column_comments.erase(info.column_name);
+    if (comment) view.column_comments[info.column_name] = *comment;
+    next.view = std::make_shared<const catalog::ViewDef>(std::move(view));
+  } else {
+    auto external = *current->external;
+    const auto column = std::ranges::find_if(external.columns, [&](const auto& candidate) {
+      return duckdb::StringUtil::CIEquals(candidate.name, info.column_name);
+    });
+    if (column == external.columns.end()) {
+      ThrowStatus(MakeError(
+          ErrorCode::kNotFound,
+          "table " + InQuotes(current->name) + " has no column " + InQuotes(info.column_name)));
+    }
+    column->comment = std::move(comment);
+    next.external = std::make_shared<const catalog::ExternalTableDef>(std::move(external));
+  }
+  ReplaceEntry(transaction, *current, std::move(next));
+}
+
+void AlterRelation(duckdb::ClientContext& context, SqlTransaction& transaction,
+                   const catalog::EntryPtr& current, duckdb::AlterTableInfo& info) {
+  if (current->kind == catalog::EntryKind::kTable) {
+    TableAlteration(context, transaction, current).Apply(info);
+  } else if (info.alter_table_type == duckdb::AlterTableType::RENAME_TABLE) {
+    RenameRelation(transaction, *current, info.Cast<duckdb::RenameTableInfo>().new_table_name);
+  } else {
+    ThrowStatus(MakeError(
+        ErrorCode::kInvalidArgument,
+        InQuotes(current->name) + " is a " + std::string(catalog::EntryKindName(current->kind)) +
+            ": it can only be renamed; drop it and create it again to change its columns"));
+  }
+}
+
+}  // namespace
+
+void ApplyAlter(duckdb::ClientContext& context, SchemaEntry& schema, duckdb::AlterInfo& info) {
+  SqlTransaction& transaction = SqlTransaction::Get(context, schema.catalog);
+  const catalog::EntryPtr current = ValueOrThrow(transaction.state().Find(schema.name, info.name));
+  if (current == nullptr) {
+    if (info.if_not_found == duckdb::OnEntryNotFound::RETURN_NULL) return;
+    ThrowStatus(MakeError(ErrorCode::kNotFound, "there is no " + InQuotes(info.name) +
+                                                    " in schema " + InQuotes(schema.name)));
+  }
+  switch (info.type) {
+    case duckdb::AlterType::ALTER_TABLE:
+      return AlterRelation(context, transaction, current, info.Cast<duckdb::AlterTableInfo>());
+    case duckdb::AlterType::ALTER_VIEW:
+      return RenameRelation(transaction, *current,
+                            info.Cast<duckdb::RenameViewInfo>().new_view_name);
+    case duckdb::AlterType::SET_COMMENT: {
+      catalog::Entry next = *current;
+      next.comment = CommentOf(info.Cast<duckdb::SetCommentInfo>().comment_value);
+      return ReplaceEntry(transaction, *current, std::move(next));
+    }
+    case duckdb::AlterType::SET_COLUMN_COMMENT:
+      return SetColumnComment(context, transaction, current,
+                              info.Cast<duckdb::SetColumnCommentInfo>());
+    default:
+      ThrowNotSupported("this ALTER");
+  }
+}
+
+}  // namespace pyralog::sql

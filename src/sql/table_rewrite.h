@@ -1,0 +1,33 @@
+// The rows of a table again, under another definition: for ALTER TABLE where rows cannot stay as
+// they are stored.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "catalog/catalog.h"
+#include "duckdb.hpp"
+#include "sql/table_entry.h"
+#include "sql/transaction.h"
+
+namespace pyralog::sql {
+
+// Where a column of the new table comes from.
+struct NewColumn {
+  int kept = -1;  // position in the old table; -1: it is computed
+  // Over a chunk of the columns `inputs` (below) of the old table, in their order.
+  duckdb::unique_ptr<duckdb::Expression> computed;
+};
+
+struct Rewrite {
+  std::vector<NewColumn> columns;  // parallel to the new definition's
+  std::vector<int> inputs;         // positions in the old table
+};
+
+// Makes `next` the table's definition and copies all rows, in order, into new storage. Columns that
+// are kept travel as Arrow, untouched by SQL. Rows are held to the new definition's NOT NULLs,
+// CHECKs and key. Memory stays within the transaction's (lsm/transaction.h).
+void RewriteTable(duckdb::ClientContext& context, SqlTransaction& transaction,
+                  const catalog::Entry& current, catalog::TableDef next, const Rewrite& rewrite);
+
+}  // namespace pyralog::sql
