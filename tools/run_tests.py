@@ -200,7 +200,7 @@ def main() -> int:
     if not options.filter and not cpp_only:
         targets = ["all"]
     elif python:
-        targets.append("pyralog")
+        targets.append("python")
     if targets:
         build(options.preset, targets)
 
