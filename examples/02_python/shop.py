@@ -1,6 +1,6 @@
 """Python variables, hot rows and a file in one query; and what a transaction keeps.
 
-Run it with `python demo.py` where pyralog is installed, or as the tests do, out of the build folder.
+Run it with `python shop.py` where pyralog is installed, or as the tests do, out of the build folder.
 """
 
 from __future__ import annotations
