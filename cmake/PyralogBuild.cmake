@@ -199,3 +199,16 @@ function(pyralog_fuzzers)
     add_dependencies(fuzzers ${name})
   endforeach()
 endfunction()
+
+# examples/NUMBER_NAME/main.cc as the program NUMBER_NAME, linked as a user links it.
+function(pyralog_examples)
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/examples/*/main.cc")
+  foreach(source IN LISTS sources)
+    get_filename_component(folder "${source}" DIRECTORY)
+    get_filename_component(name "${folder}" NAME)
+    add_executable(example_${name} "${source}")
+    target_link_libraries(example_${name} PRIVATE pyralog_sql)
+    set_target_properties(example_${name} PROPERTIES
+      OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/examples")
+  endforeach()
+endfunction()

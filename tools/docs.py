@@ -1,4 +1,5 @@
-"""Checks the pages: every relative link leads somewhere, every format has a page, every command named exists.
+"""Checks the pages (every relative link leads somewhere, every format has a page, every command named exists) and makes
+the site of docs/ in build/site, which needs nothing from the network.
 
 docs.py prints FILE:LINE: message for each finding; any makes the exit code 1.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*?)\s*#*\s*$", re.MULTILINE)
+FETCHED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=[\"']((?:https?:)?//[^\"']+)")
 DEV_COMMAND = re.compile(r"\./dev ([a-z][a-z-]*)")
 
 
@@ -60,13 +62,27 @@ def check_formats() -> Iterator[tuple[Path, int, str]]:
             yield definitions, number, f"src/formats/{found.group(1)}/ has no page (README.md)"
 
 
+def make_site() -> list[str]:
+    """What mkdocs has to say, and what of the site would be fetched from elsewhere."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--clean"]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = [line for line in done.stdout.splitlines() if re.match(r"WARNING|ERROR|Traceback|\w+Error", line)]
+    if done.returncode != 0 and not said:
+        said = [f"mkdocs ended with {done.returncode}: {done.stdout}"]
+    for page in sorted((ROOT / "build/site").rglob("*.html")):
+        for url in FETCHED.findall(page.read_text()):
+            said.append(f"{page.relative_to(ROOT)} fetches {url}")
+    return said
+
+
 def main() -> int:
     commands = set(re.findall(r"^  ([a-z][a-z-]*)(?: \|[^)]*)?\)", (ROOT / "dev").read_text(), re.MULTILINE))
     findings = [(page, line, message) for page in pages() for line, message in check_page(page, commands)]
     findings += check_formats()
+    findings += [(ROOT / "mkdocs.yml", 1, message) for message in make_site()]
     for path, line, message in findings:
         print(f"{path.relative_to(ROOT)}:{line}: {message}")
-    print(f"docs: {len(pages())} pages, {len(findings)} findings")
+    print(f"docs: {len(pages())} pages, {len(findings)} findings; the site is build/site/index.html")
     return 1 if findings else 0
 
 
