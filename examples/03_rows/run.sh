@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # Runs what the build made of main.cc.
-exec "$PYRALOG_BUILD_DIR/examples/02_rows"
+exec "$PYRALOG_BUILD_DIR/examples/03_rows"
