@@ -1,9 +1,9 @@
 """The examples of the user's pages run as they stand.
 
-- A block ```console: each line `$ COMMAND` runs in bash, in order, in one folder for the page; the lines below it are all
-  that it prints (a line `...` stands for any lines).
-- A block ```sql: its statements run on the page's database `docs`; after a first line `-- fails: CODE` the last one fails
-  with that code.
+- A block ```console: each line `$ COMMAND` runs in bash, in order, in one folder for the page; the lines below it are
+  all that it prints (a line `...` stands for any lines).
+- A block ```sql: its statements run on the page's database `docs`; after a first line `-- fails: CODE` the last one
+  fails with that code.
 """
 
 from __future__ import annotations
