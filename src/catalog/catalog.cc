@@ -53,7 +53,22 @@ arrow::Result<lsm::TableSchemaPtr> StorageSchema(const TableDef& def) {
         std::find(def.key.begin(), def.key.end(), static_cast<int>(i)) != def.key.end();
     fields.push_back(arrow::field(column.name, column.type, column.nullable && !in_key));
   }
-  return lsm::MakeTableSchema(arrow::schema(std::move(fields)), def.key);
+  ARROW_ASSIGN_OR_RAISE(const auto made,
+                        lsm::MakeTableSchema(arrow::schema(std::move(fields)), def.key));
+  if (def.unique.empty() && def.foreign_keys.empty()) return made;
+  auto schema = std::make_shared<lsm::TableSchema>(*made);
+  const auto ids_of = [&](const std::vector<int>& columns) {
+    std::vector<FieldId> ids;
+    for (const int column : columns) ids.push_back(schema->field_ids[column]);
+    return ids;
+  };
+  for (const UniqueDef& unique : def.unique)
+    schema->unique.push_back({ids_of(unique.columns), TableId{}});
+  for (const ForeignKeyDef& foreign_key : def.foreign_keys) {
+    schema->references.push_back(
+        {ids_of(foreign_key.columns), foreign_key.parent, foreign_key.parent_columns});
+  }
+  return schema;
 }
 
 // The schema of an altered table: fields keep their ids, new ones get new ids.
@@ -84,6 +99,13 @@ arrow::Result<lsm::TableSchemaPtr> AlteredSchema(const lsm::TableSchema& current
     }
   }
   return lsm::TableSchemaPtr(std::move(schema));
+}
+
+// References of a new table to itself.
+void TakeOwnId(TableDef* def) {
+  for (ForeignKeyDef& foreign_key : def->foreign_keys) {
+    if (foreign_key.parent.value() == 0) foreign_key.parent = def->id;
+  }
 }
 
 class CatalogTransaction final : public Transaction {
@@ -146,7 +168,7 @@ class CatalogTransaction final : public Transaction {
                            "'); use CASCADE to drop what it holds");
     }
     for (const EntryPtr& entry : entries)
-      ARROW_RETURN_NOT_OK(Drop(entry->schema, entry->name, entry->kind));
+      ARROW_RETURN_NOT_OK(Drop(entry->schema, entry->name, entry->kind, true));
     ++changes_;
     return storage_->DeleteMeta(SchemaKey(name));
   }
@@ -156,6 +178,7 @@ class CatalogTransaction final : public Transaction {
     for (int column : def.key) def.columns[column].nullable = false;
     ARROW_ASSIGN_OR_RAISE(auto schema, StorageSchema(def));
     ARROW_ASSIGN_OR_RAISE(def.id, storage_->CreateTable(std::move(schema)));
+    TakeOwnId(&def);
     Entry entry{EntryKind::kTable, def.schema, def.name, nullptr, nullptr, nullptr};
     entry.table = std::make_shared<const TableDef>(std::move(def));
     return PutNew(std::move(entry));
@@ -197,17 +220,32 @@ class CatalogTransaction final : public Transaction {
   arrow::Result<EntryPtr> RecreateTable(const Entry& current, TableDef next) override {
     const TableId old = current.table->id;
     ARROW_ASSIGN_OR_RAISE(const auto schema, storage_->Schema(old));
+    if (!storage_->ReferringTables(old).empty()) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       "table '" + current.name +
+                           "' cannot be changed like this: foreign keys of other tables refer to "
+                           "it; drop these tables first");
+    }
     // A drop alone does not mind what others wrote; a new definition does.
     auto same = std::make_shared<lsm::TableSchema>(*schema);
     same->version = schema->version + 1;
     ARROW_RETURN_NOT_OK(storage_->AlterTable(old, std::move(same)));
     ARROW_RETURN_NOT_OK(storage_->DropTable(old));
+    for (ForeignKeyDef& foreign_key : next.foreign_keys) {
+      if (foreign_key.parent != old) continue;
+      // To the new table itself, whose columns stand where they stood and have the ids of a new one.
+      foreign_key.parent = TableId{};
+      for (FieldId& id : foreign_key.parent_columns)
+        id = FieldId(static_cast<uint32_t>(schema->PositionOf(id) + 1));
+    }
     ARROW_ASSIGN_OR_RAISE(auto fresh, StorageSchema(next));
     ARROW_ASSIGN_OR_RAISE(next.id, storage_->CreateTable(std::move(fresh)));
+    TakeOwnId(&next);
     return ReplaceTable(current, std::move(next));
   }
 
-  arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind) override {
+  arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind,
+                     bool cascade) override {
     ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, name));
     const std::string kind_name(EntryKindName(kind));
     if (!entry)
@@ -218,15 +256,36 @@ class CatalogTransaction final : public Transaction {
                                                         " but a " +
                                                         std::string(EntryKindName(entry->kind)));
     }
-    if (entry->table) ARROW_RETURN_NOT_OK(storage_->DropTable(entry->table->id));
+    if (entry->table) {
+      ARROW_RETURN_NOT_OK(DropReferencesTo(*entry->table, cascade));
+      ARROW_RETURN_NOT_OK(storage_->DropTable(entry->table->id));
+    }
     ++changes_;
     return storage_->DeleteMeta(EntryKey(schema, name));
+  }
+
+  arrow::Result<EntryPtr> FindTable(TableId id) override {
+    EntryPtr found;
+    arrow::Status status;
+    storage_->ScanMeta(kEntryPrefix, [&](const std::string&, const std::string& json) {
+      auto entry = EntryFromJson(json);
+      status &= entry.status();
+      if (entry.ok() && (*entry)->table && (*entry)->table->id == id) found = *entry;
+    });
+    ARROW_RETURN_NOT_OK(status);
+    return found;
   }
 
   uint64_t version() const override {
     return changes_ == 0 ? storage_->meta_version().value() : kUncommitted + changes_;
   }
   lsm::Transaction& storage() override { return *storage_; }
+  arrow::Status CheckReferences() override {
+    return storage_->CheckReferences([this](TableId id) {
+      const auto entry = FindTable(id);
+      return entry.ok() && *entry ? "\"" + (*entry)->name + "\"" : std::string("?");
+    });
+  }
   arrow::Result<CommitNumber> Commit() override { return storage_->Commit(); }
   void Rollback() override { storage_->Rollback(); }
 
@@ -249,6 +308,36 @@ class CatalogTransaction final : public Transaction {
     if (!IsDefault(entry.schema)) storage_->GuardMeta(SchemaKey(entry.schema));
     ARROW_RETURN_NOT_OK(Put(EntryKey(entry.schema, entry.name), entry));
     return std::make_shared<const Entry>(std::move(entry));
+  }
+
+  // Before a table is dropped: the foreign keys of other tables go, or forbid it.
+  arrow::Status DropReferencesTo(const TableDef& parent, bool cascade) {
+    for (const TableId id : storage_->ReferringTables(parent.id)) {
+      ARROW_ASSIGN_OR_RAISE(const EntryPtr child, FindTable(id));
+      if (child == nullptr)
+        return MakeError(ErrorCode::kDamaged, "a table that refers to another has no name");
+      if (!cascade) {
+        return MakeError(ErrorCode::kInvalidArgument,
+                         "table '" + parent.name + "' cannot be dropped: a foreign key of table '" +
+                             child->name +
+                             "' refers to it; use CASCADE to drop that foreign key too");
+      }
+      ARROW_RETURN_NOT_OK(DropForeignKeys(*child, parent.id));
+    }
+    return arrow::Status::OK();
+  }
+
+  arrow::Status DropForeignKeys(const Entry& child, TableId parent) {
+    ARROW_ASSIGN_OR_RAISE(const auto old, storage_->Schema(child.table->id));
+    auto schema = std::make_shared<lsm::TableSchema>(*old);
+    ++schema->version;
+    std::erase_if(schema->references, [&](const lsm::Reference& r) { return r.parent == parent; });
+    ARROW_RETURN_NOT_OK(storage_->AlterTable(child.table->id, std::move(schema)));
+    auto def = std::make_shared<TableDef>(*child.table);
+    std::erase_if(def->foreign_keys, [&](const ForeignKeyDef& f) { return f.parent == parent; });
+    Entry entry = child;
+    entry.table = std::move(def);
+    return Put(EntryKey(entry.schema, entry.name), entry);
   }
 
   arrow::Status CheckFree(std::string_view schema, std::string_view name) {

@@ -54,10 +54,15 @@ class Transaction {
   virtual arrow::Result<EntryPtr> AlterTable(const Entry& current, TableDef next,
                                              const std::vector<ColumnOrigin>& origins) = 0;
   // Gives a hot table new columns and key, and new storage without rows; a view of the old one,
-  // taken before, still has them. Commit fails with kConflict as above.
+  // taken before, still has them. Commit fails with kConflict as above. kInvalidArgument when
+  // other tables refer to it.
   virtual arrow::Result<EntryPtr> RecreateTable(const Entry& current, TableDef next) = 0;
-  // Drops a table, external table (its files stay) or view.
-  virtual arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind) = 0;
+  // Drops a table, external table (its files stay) or view. A table that others refer to is
+  // kInvalidArgument, or with `cascade` their foreign keys are dropped too.
+  virtual arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind,
+                             bool cascade = false) = 0;
+  // The hot table with this id, or nullptr. Reads all entries.
+  virtual arrow::Result<EntryPtr> FindTable(TableId id) = 0;
 
   // Equal values mean an equal catalog. Own uncommitted DDL changes it at once: values >= 2^63 are
   // then used.
@@ -65,6 +70,8 @@ class Transaction {
 
   // ---- Rows of hot tables: see lsm/transaction.h. ----
   virtual lsm::Transaction& storage() = 0;
+  // lsm::Transaction::CheckReferences, with the tables' names.
+  virtual arrow::Status CheckReferences() = 0;
 
   virtual arrow::Result<CommitNumber> Commit() = 0;
   virtual void Rollback() = 0;

@@ -20,8 +20,9 @@ using nlohmann::json;
 
 // Of what an entry needs: a build reads entries up to its own version and refuses newer ones.
 constexpr int kFirstVersion = 1;
-constexpr int kCommentVersion = 2;  // comments
-constexpr int kEntryVersion = kCommentVersion;
+constexpr int kCommentVersion = 2;     // comments
+constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY
+constexpr int kEntryVersion = kConstraintVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -109,11 +110,34 @@ arrow::Result<std::vector<ColumnDef>> ColumnsFromJson(const json& j) {
   return columns;
 }
 
+json ForeignKeyToJson(const ForeignKeyDef& foreign_key) {
+  json parent_columns = json::array();
+  for (const FieldId id : foreign_key.parent_columns) parent_columns.push_back(id.value());
+  return {{"columns", foreign_key.columns},
+          {"parent", foreign_key.parent.value()},
+          {"parent_name", foreign_key.parent_name},
+          {"parent_columns", std::move(parent_columns)}};
+}
+
+ForeignKeyDef ForeignKeyFromJson(const json& j) {
+  ForeignKeyDef foreign_key;
+  foreign_key.columns = j.at("columns").get<std::vector<int>>();
+  foreign_key.parent = TableId(j.at("parent").get<uint32_t>());
+  foreign_key.parent_name = j.at("parent_name").get<std::string>();
+  for (const json& id : j.at("parent_columns"))
+    foreign_key.parent_columns.emplace_back(id.get<uint32_t>());
+  return foreign_key;
+}
+
 json TableToJson(const TableDef& table) {
-  return {{"id", table.id.value()},
-          {"columns", ColumnsToJson(table.columns)},
-          {"key", table.key},
-          {"checks", table.checks}};
+  json j = {{"id", table.id.value()},
+            {"columns", ColumnsToJson(table.columns)},
+            {"key", table.key},
+            {"checks", table.checks}};
+  for (const UniqueDef& unique : table.unique) j["unique"].push_back({{"columns", unique.columns}});
+  for (const ForeignKeyDef& foreign_key : table.foreign_keys)
+    j["foreign_keys"].push_back(ForeignKeyToJson(foreign_key));
+  return j;
 }
 
 json ExternalToJson(const ExternalTableDef& table) {
@@ -137,6 +161,10 @@ arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry,
   ARROW_ASSIGN_OR_RAISE(table->columns, ColumnsFromJson(j.at("columns")));
   table->key = j.at("key").get<std::vector<int>>();
   table->checks = j.at("checks").get<std::vector<std::string>>();
+  for (const json& unique : j.value("unique", json::array()))
+    table->unique.push_back({unique.at("columns").get<std::vector<int>>()});
+  for (const json& foreign_key : j.value("foreign_keys", json::array()))
+    table->foreign_keys.push_back(ForeignKeyFromJson(foreign_key));
   return table;
 }
 
@@ -167,7 +195,11 @@ bool HasComments(const Entry& entry) {
 }
 
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
-int VersionOf(const Entry& entry) { return HasComments(entry) ? kCommentVersion : kFirstVersion; }
+int VersionOf(const Entry& entry) {
+  if (entry.table && (!entry.table->unique.empty() || !entry.table->foreign_keys.empty()))
+    return kConstraintVersion;
+  return HasComments(entry) ? kCommentVersion : kFirstVersion;
+}
 
 arrow::Result<EntryPtr> EntryFrom(const json& j) {
   if (j.at("version").get<int>() > kEntryVersion) {

@@ -27,13 +27,32 @@ struct ColumnDef {
   std::optional<std::string> comment = std::nullopt;
 };
 
+// UNIQUE: columns of which no two rows have equal values; rows with a NULL among them are not
+// compared.
+struct UniqueDef {
+  std::vector<int> columns;  // positions in columns
+  bool operator==(const UniqueDef&) const = default;
+};
+
+// FOREIGN KEY: columns whose values, when none is NULL, are those of a row of another table, or of
+// this one.
+struct ForeignKeyDef {
+  std::vector<int> columns;             // positions in columns
+  TableId parent;                       // 0: this table, until it has its id
+  std::string parent_name;              // in the same schema, when this was written
+  std::vector<FieldId> parent_columns;  // parallel; the parent's primary key or a UNIQUE of it
+  bool operator==(const ForeignKeyDef&) const = default;
+};
+
 struct TableDef {
   std::string schema;
   std::string name;
   TableId id;  // given by the catalog when created
   std::vector<ColumnDef> columns;
-  std::vector<int> key;             // positions in columns, in key order
-  std::vector<std::string> checks;  // CHECK expressions' texts
+  std::vector<int> key;                     // positions in columns, in key order
+  std::vector<std::string> checks;          // CHECK expressions' texts
+  std::vector<UniqueDef> unique;            // parallel to lsm::TableSchema::unique
+  std::vector<ForeignKeyDef> foreign_keys;  // parallel to lsm::TableSchema::references
 };
 
 struct ViewDef {

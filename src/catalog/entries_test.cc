@@ -106,6 +106,21 @@ TEST(EntriesTest, TypesInBase64AreRead) {
   EXPECT_TRUE((*entry)->table->columns[0].type->Equals(*arrow::int32()));
 }
 
+TEST(EntriesTest, ConstraintsComeBackAndNeedANewerVersion) {
+  const Entry plain = TableOf(arrow::int32());
+  auto table = std::make_shared<TableDef>(*plain.table);
+  table->unique = {{{1}}, {{1, 0}}};
+  table->foreign_keys = {{{0, 1}, TableId(3), "parent", {FieldId(4), FieldId(2)}}};
+  const Entry entry{EntryKind::kTable, "main", "t", table, nullptr, nullptr};
+  const std::string text = EntryToJson(entry);
+  const auto again = EntryFromJson(text);
+  ASSERT_TRUE(again.ok()) << again.status().ToString();
+  EXPECT_EQ((*again)->table->unique, table->unique);
+  EXPECT_EQ((*again)->table->foreign_keys, table->foreign_keys);
+  EXPECT_NE(text.find("\"version\":3"), std::string::npos) << text;
+  EXPECT_NE(EntryToJson(plain).find("\"version\":1"), std::string::npos);
+}
+
 TEST(EntriesTest, OtherTextIsDamage) {
   const std::string text = EntryToJson(TableOf(arrow::int32()));
   for (size_t size = 0; size < text.size(); ++size) {

@@ -45,13 +45,6 @@ bool FreesRoom(const PreparedCommit& prepared) {
   return !adds && only_drops && !(prepared.tables.empty() && prepared.table_changes.empty());
 }
 
-bool IsOwnDeletion(const PreparedTable& table, const RowSource* source, int64_t row) {
-  return std::any_of(
-      table.deletions.begin(), table.deletions.end(), [&](const PreparedTable::Deletions& d) {
-        return d.source.get() == source && std::binary_search(d.rows.begin(), d.rows.end(), row);
-      });
-}
-
 }  // namespace
 
 arrow::Status EngineImpl::CheckMeta(const PreparedCommit& prepared) const {
@@ -136,7 +129,7 @@ arrow::Status EngineImpl::CheckKeysAgainst(const KeyBatch& keys, const PreparedT
     std::fill(newer.begin(), newer.end(), -1);
     ARROW_RETURN_NOT_OK(source->FindNewer(keys, all, snapshot, newer));
     for (int64_t i = 0; i < keys.size(); ++i) {
-      if (newer[i] < 0 || IsOwnDeletion(table, source.get(), newer[i])) continue;
+      if (newer[i] < 0 || table.Deletes(source.get(), newer[i])) continue;
       return Conflict("the key " + KeyText(table, &keys, i) + " was written");
     }
   }
@@ -262,6 +255,7 @@ void EngineImpl::ApplyTableChanges(const PreparedCommit& prepared, CommitNumber 
       last_write_.erase(change.table);
       continue;
     }
+    if (!change.schema->references.empty()) has_references_ = true;
     auto version = std::make_shared<TableVersion>();
     uint64_t ordinal = 0;
     if (change.op == TableOp::kAlter) {
@@ -326,6 +320,7 @@ arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit* prepared) {
     ARROW_RETURN_NOT_OK(ResolveDeletions(&table));
     ARROW_RETURN_NOT_OK(CheckKeys(*prepared, table));
   }
+  ARROW_RETURN_NOT_OK(CheckReferences(*prepared));
   const CommitNumber commit = last_commit_.Next();
   std::string record;
   if (options_.durability != Durability::kOff) {

@@ -282,16 +282,24 @@ int64_t EngineImpl::memtable_rows(TableId table) const {
 
 std::vector<FileInfo> EngineImpl::Files() const {
   std::vector<FileInfo> files;
-  for (const auto& [id, version] : *CurrentTables()) {
+  const auto tables = CurrentTables();
+  std::map<TableId, TableId> owners;  // of tables that are indexes
+  for (const auto& [id, version] : *tables) {
+    for (const UniqueSet& set : version->current_schema()->unique) owners[set.index] = id;
+  }
+  for (const auto& [id, version] : *tables) {
+    const auto owner = owners.find(id);
+    const bool is_index = owner != owners.end();
+    const TableId table = is_index ? owner->second : id;
     for (const SourceEntry& entry : version->sources) {
       if (!entry.segment) continue;
       const SegmentMeta& m = entry.segment->meta();
       const auto dead = static_cast<uint64_t>(entry.segment->deaths().CountDead());
       const std::string folder = Numbered("hot/%llu", id.value());
+      files.push_back({Segment::ArrowPath(folder, m.id), is_index ? "index" : "segment", table,
+                       m.level, is_index ? 0 : m.rows, is_index ? 0 : dead, m.arrow_bytes});
       files.push_back(
-          {Segment::ArrowPath(folder, m.id), "segment", id, m.level, m.rows, dead, m.arrow_bytes});
-      files.push_back(
-          {Segment::IndexPath(folder, m.id), "index", id, m.level, 0, 0, m.index_bytes});
+          {Segment::IndexPath(folder, m.id), "index", table, m.level, 0, 0, m.index_bytes});
     }
   }
   auto list = [&](const char* folder, const char* suffix, const char* kind) {

@@ -6,6 +6,7 @@
 // log's own.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <map>
@@ -19,6 +20,7 @@
 #include "lsm/commit_log.h"
 #include "lsm/commit_record.h"
 #include "lsm/engine.h"
+#include "lsm/key_set.h"
 #include "lsm/manifest.h"
 #include "lsm/space_reserve.h"
 #include "lsm/version.h"
@@ -48,6 +50,12 @@ struct PreparedTable {
     std::vector<int64_t> rows;  // ascending
   };
   std::vector<Deletions> deletions;
+
+  bool Deletes(const RowSource* source, int64_t row) const {
+    return std::any_of(deletions.begin(), deletions.end(), [&](const Deletions& d) {
+      return d.source.get() == source && std::binary_search(d.rows.begin(), d.rows.end(), row);
+    });
+  }
 };
 
 struct PreparedCommit {
@@ -56,6 +64,9 @@ struct PreparedCommit {
   std::set<std::string> guarded;
   std::vector<TableChange> table_changes;
   std::vector<PreparedTable> tables;
+  // By the table whose keys they are: keys that new references are to, and keys that are gone.
+  std::vector<std::pair<TableId, KeyBatch>> needed_keys;
+  std::vector<std::pair<TableId, KeySet>> lost_keys;
 };
 
 class EngineImpl final : public Engine {
@@ -83,6 +94,8 @@ class EngineImpl final : public Engine {
   // The whole commit: checks, log, memtables, waiting for durability. commit.cc
   arrow::Result<CommitNumber> Commit(PreparedCommit prepared) EXCLUDES(commit_mutex_, state_mutex_);
   TableId NextTableId() { return TableId(next_table_.fetch_add(1)); }
+  // Whether any table ever referred to another.
+  bool has_references() const { return has_references_; }
   const EngineOptions& options() const { return options_; }
   // A writer for a new, unlisted segment of the table; makes its folder.
   arrow::Result<std::unique_ptr<SegmentWriter>> NewSegment(TableId table, TableSchemaPtr schema);
@@ -100,6 +113,17 @@ class EngineImpl final : public Engine {
       REQUIRES(commit_mutex_);
   arrow::Status CheckKeysAgainst(const KeyBatch& keys, const PreparedTable& table,
                                  const TableVersion& version, CommitNumber snapshot) const
+      REQUIRES(commit_mutex_);
+  // References between what this commit changes and what was committed since its snapshot.
+  // commit_references.cc
+  arrow::Status CheckReferences(const PreparedCommit& prepared) const REQUIRES(commit_mutex_);
+  arrow::Status CheckReferredTables(const PreparedCommit& prepared) const REQUIRES(commit_mutex_);
+  arrow::Status CheckNeeded(TableId table, const KeyBatch& keys, CommitNumber snapshot) const
+      REQUIRES(commit_mutex_);
+  arrow::Status CheckLost(const PreparedCommit& prepared, TableId table, const KeySet& keys) const
+      REQUIRES(commit_mutex_);
+  arrow::Status CheckNoneBorn(const PreparedCommit& prepared, const TableVersion& child,
+                              const Reference& reference, const KeySet& keys) const
       REQUIRES(commit_mutex_);
   arrow::Result<std::string> EncodeRecord(const PreparedCommit& prepared, CommitNumber commit)
       REQUIRES(commit_mutex_);
@@ -252,7 +276,8 @@ class EngineImpl final : public Engine {
   std::atomic<uint64_t> log_bytes_total_{0};  // logged since the last flush
   std::atomic<uint64_t> active_bytes_{0};     // of active memtables
   std::atomic<uint64_t> frozen_bytes_{0};     // of memtables that wait for a flush
-  std::atomic<bool> reclaim_due_{false};      // a flush would free files of dropped tables
+  std::atomic<bool> has_references_{false};
+  std::atomic<bool> reclaim_due_{false};  // a flush would free files of dropped tables
 
   Mutex background_mutex_;
   CondVar background_wake_;

@@ -482,6 +482,8 @@ arrow::Status EngineImpl::Recover() {
     ARROW_RETURN_NOT_OK(ApplyManifest(manifest_->state()));
   ARROW_ASSIGN_OR_RAISE(const std::vector<ReplayedLog> logs, ReplayLogs());
   ARROW_RETURN_NOT_OK(CheckFiles());  // and of the segments that the log names
+  for (const auto& [id, version] : *CurrentTables())
+    has_references_ = has_references_ || !version->current_schema()->references.empty();
   if (options_.read_only) {
     log_.StartAt(last_commit_);
     return arrow::Status::OK();

@@ -27,6 +27,11 @@ constexpr char kSchemaVersionKey[] = "pyralog.schema_version";
 constexpr char kNextFieldIdKey[] = "pyralog.next_field_id";
 constexpr char kKeyPositionsKey[] = "pyralog.key";
 constexpr char kMissingPositionsKey[] = "pyralog.missing";
+constexpr char kSchemaFormatKey[] = "pyralog.schema_format";
+constexpr char kVersionKey[] = "pyralog.version";  // from format 2 on
+constexpr char kUniqueKey[] = "pyralog.unique";
+constexpr char kReferencesKey[] = "pyralog.references";
+constexpr uint32_t kSchemaFormat = 2;  // the newest
 
 using SchemaMetadata = std::shared_ptr<const arrow::KeyValueMetadata>;
 
@@ -50,6 +55,33 @@ std::shared_ptr<arrow::Schema> WithoutReserved(const arrow::Schema& schema) {
   for (const auto& field : schema.fields())
     fields.push_back(field->WithMetadata(WithoutReserved(field->metadata())));
   return arrow::schema(std::move(fields), WithoutReserved(schema.metadata()));
+}
+
+// Of a unique set or a reference: the first field that is twice in it, or that the table lacks.
+std::string FirstFieldsFlaw(const TableSchema& schema, const std::vector<FieldId>& fields) {
+  if (fields.empty()) return "a constraint has no fields";
+  std::unordered_set<uint32_t> seen;
+  for (const FieldId field : fields) {
+    if (schema.PositionOf(field) < 0 || !seen.insert(field.value()).second) {
+      return "field id " + std::to_string(field.value()) +
+             " of a constraint is repeated or none of its fields";
+    }
+  }
+  return "";
+}
+
+std::string FirstConstraintFlaw(const TableSchema& schema) {
+  std::string flaw;
+  for (const UniqueSet& set : schema.unique) {
+    if (flaw.empty()) flaw = FirstFieldsFlaw(schema, set.fields);
+  }
+  for (const Reference& reference : schema.references) {
+    if (flaw.empty()) flaw = FirstFieldsFlaw(schema, reference.fields);
+    if (flaw.empty() && reference.fields.size() != reference.parent_fields.size()) {
+      flaw = "a reference has not as many fields as what it refers to";
+    }
+  }
+  return flaw;
 }
 
 // The rules that hold for every table schema, wherever it comes from; the text of the first that
@@ -86,7 +118,7 @@ std::string FirstSchemaFlaw(const TableSchema& schema) {
       return "the missing value of field '" + schema.arrow->field(i)->name() + "' has another type";
     }
   }
-  return "";
+  return FirstConstraintFlaw(schema);
 }
 
 // "3,0,1"
@@ -143,6 +175,105 @@ arrow::Result<std::vector<int>> FindPositions(const SchemaMetadata& metadata, co
     if (text.empty()) return DamagedSchema(std::string(key) + " ends with a comma");
   }
   return positions;
+}
+
+// "3,0,1"
+std::string JoinFields(const std::vector<FieldId>& fields) {
+  std::string text;
+  for (const FieldId field : fields) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(field.value());
+  }
+  return text;
+}
+
+std::string UniqueText(const TableSchema& schema) {
+  std::string text;
+  for (const UniqueSet& set : schema.unique) {
+    if (!text.empty()) text += ';';
+    text += std::to_string(set.index.value()) + ":" + JoinFields(set.fields);
+  }
+  return text;
+}
+
+std::string ReferencesText(const TableSchema& schema) {
+  std::string text;
+  for (const Reference& reference : schema.references) {
+    if (!text.empty()) text += ';';
+    text += std::to_string(reference.parent.value()) + ":" + JoinFields(reference.fields) + ":" +
+            JoinFields(reference.parent_fields);
+  }
+  return text;
+}
+
+std::vector<std::string_view> Split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (size_t end = 0; end != std::string_view::npos; text.remove_prefix(end + 1)) {
+    end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) break;
+  }
+  return parts;
+}
+
+arrow::Result<std::vector<FieldId>> ParseFields(std::string_view text, const char* what) {
+  std::vector<FieldId> fields;
+  for (const std::string_view part : Split(text, ',')) {
+    ARROW_ASSIGN_OR_RAISE(const uint32_t id, ParseNumber(part, uint64_t{1} << 32, what));
+    fields.emplace_back(id);
+  }
+  return fields;
+}
+
+arrow::Status TakeUnique(std::string_view text, TableSchema* schema) {
+  if (text.empty()) return arrow::Status::OK();
+  for (const std::string_view part : Split(text, ';')) {
+    const auto fields = Split(part, ':');
+    if (fields.size() != 2) return DamagedSchema("a unique set has not two parts");
+    UniqueSet set;
+    ARROW_ASSIGN_OR_RAISE(const uint32_t index,
+                          ParseNumber(fields[0], uint64_t{1} << 32, kUniqueKey));
+    set.index = TableId(index);
+    ARROW_ASSIGN_OR_RAISE(set.fields, ParseFields(fields[1], kUniqueKey));
+    schema->unique.push_back(std::move(set));
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status TakeReferences(std::string_view text, TableSchema* schema) {
+  if (text.empty()) return arrow::Status::OK();
+  for (const std::string_view part : Split(text, ';')) {
+    const auto fields = Split(part, ':');
+    if (fields.size() != 3) return DamagedSchema("a reference has not three parts");
+    Reference reference;
+    ARROW_ASSIGN_OR_RAISE(const uint32_t parent,
+                          ParseNumber(fields[0], uint64_t{1} << 32, kReferencesKey));
+    reference.parent = TableId(parent);
+    ARROW_ASSIGN_OR_RAISE(reference.fields, ParseFields(fields[1], kReferencesKey));
+    ARROW_ASSIGN_OR_RAISE(reference.parent_fields, ParseFields(fields[2], kReferencesKey));
+    schema->references.push_back(std::move(reference));
+  }
+  return arrow::Status::OK();
+}
+
+// The schema's version and constraints, which stand as its format says.
+arrow::Status TakeByFormat(const SchemaMetadata& metadata, TableSchema* schema) {
+  ARROW_ASSIGN_OR_RAISE(const std::string_view format, FindText(metadata, kSchemaFormatKey));
+  if (format.empty()) {
+    ARROW_ASSIGN_OR_RAISE(schema->version, FindNumber(metadata, kSchemaVersionKey));
+    return arrow::Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(const uint32_t number, FindNumber(metadata, kSchemaFormatKey));
+  if (number > kSchemaFormat) {
+    return MakeError(ErrorCode::kFormatVersion, "a table's definition has format " +
+                                                    std::to_string(number) +
+                                                    "; it was written by a newer build of Pyralog");
+  }
+  ARROW_ASSIGN_OR_RAISE(schema->version, FindNumber(metadata, kVersionKey));
+  ARROW_ASSIGN_OR_RAISE(const std::string_view unique, FindText(metadata, kUniqueKey));
+  ARROW_RETURN_NOT_OK(TakeUnique(unique, schema));
+  ARROW_ASSIGN_OR_RAISE(const std::string_view references, FindText(metadata, kReferencesKey));
+  return TakeReferences(references, schema);
 }
 
 std::vector<int> PositionsOfMissing(const TableSchema& schema) {
@@ -215,7 +346,7 @@ arrow::Status TakeMissing(const SchemaStream& stream, TableSchema* schema) {
 arrow::Result<TableSchemaPtr> FromSchemaStream(const SchemaStream& stream) {
   auto schema = std::make_shared<TableSchema>();
   const SchemaMetadata& metadata = stream.schema->metadata();
-  ARROW_ASSIGN_OR_RAISE(schema->version, FindNumber(metadata, kSchemaVersionKey));
+  ARROW_RETURN_NOT_OK(TakeByFormat(metadata, schema.get()));
   ARROW_ASSIGN_OR_RAISE(uint32_t next_field_id, FindNumber(metadata, kNextFieldIdKey));
   schema->next_field_id = FieldId(next_field_id);
   for (const auto& field : stream.schema->fields()) {
@@ -235,6 +366,21 @@ arrow::Result<TableSchemaPtr> FromSchemaStream(const SchemaStream& stream) {
 int TableSchema::PositionOf(FieldId id) const {
   const auto found = std::find(field_ids.begin(), field_ids.end(), id);
   return found == field_ids.end() ? -1 : static_cast<int>(found - field_ids.begin());
+}
+
+std::vector<int> TableSchema::PositionsOf(const std::vector<FieldId>& fields) const {
+  std::vector<int> positions;
+  for (const FieldId field : fields) positions.push_back(PositionOf(field));
+  return positions;
+}
+
+std::optional<TableId> KeyTableOf(const Reference& reference, const TableSchema& parent) {
+  const std::vector<int> wanted = parent.PositionsOf(reference.parent_fields);
+  if (parent.keyed() && parent.key == wanted) return reference.parent;
+  for (const UniqueSet& set : parent.unique) {
+    if (set.fields == reference.parent_fields) return set.index;
+  }
+  return std::nullopt;
 }
 
 arrow::Result<TableSchemaPtr> MakeTableSchema(std::shared_ptr<arrow::Schema> arrow,
@@ -275,7 +421,11 @@ arrow::Result<std::string> SerializeTableSchema(const TableSchema& schema) {
   const std::vector<int> missing = PositionsOfMissing(schema);
   auto metadata = stored->metadata() != nullptr ? stored->metadata()->Copy()
                                                 : std::make_shared<arrow::KeyValueMetadata>();
-  metadata->Append(kSchemaVersionKey, std::to_string(schema.version));
+  const bool constrained = !schema.unique.empty() || !schema.references.empty();
+  metadata->Append(constrained ? kVersionKey : kSchemaVersionKey, std::to_string(schema.version));
+  if (constrained) metadata->Append(kSchemaFormatKey, std::to_string(kSchemaFormat));
+  if (!schema.unique.empty()) metadata->Append(kUniqueKey, UniqueText(schema));
+  if (!schema.references.empty()) metadata->Append(kReferencesKey, ReferencesText(schema));
   metadata->Append(kNextFieldIdKey, std::to_string(schema.next_field_id.value()));
   if (schema.keyed()) metadata->Append(kKeyPositionsKey, JoinPositions(schema.key));
   if (!missing.empty()) metadata->Append(kMissingPositionsKey, JoinPositions(missing));

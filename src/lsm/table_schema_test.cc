@@ -116,6 +116,31 @@ TEST(TableSchema, ANullMissingValueStaysOne) {
   RoundTrip(schema);
 }
 
+TEST(TableSchema, ConstraintsComeBackAndOlderBuildsRefuseThem) {
+  ASSERT_OK_AND_ASSIGN(auto made, MakeTableSchema(ThreeFields(), {0}));
+  TableSchema schema = *made;
+  schema.unique = {{{FieldId(2)}, TableId(9)}, {{FieldId(3), FieldId(1)}, TableId(12)}};
+  schema.references = {{{FieldId(1), FieldId(2)}, TableId(4), {FieldId(7), FieldId(3)}}};
+  RoundTrip(schema);
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, SerializeTableSchema(schema));
+  ASSERT_OK_AND_ASSIGN(auto again, DeserializeTableSchema(bytes));
+  EXPECT_EQ(again->unique, schema.unique);
+  EXPECT_EQ(again->references, schema.references);
+  // Builds before these look for the version here and find none.
+  EXPECT_EQ(bytes.find("pyralog.schema_version"), std::string::npos);
+  ASSERT_OK_AND_ASSIGN(const std::string plain, SerializeTableSchema(*made));
+  EXPECT_EQ(plain.find("pyralog.schema_format"), std::string::npos);
+
+  std::string newer = bytes;
+  const size_t format = newer.find("pyralog.schema_format");
+  ASSERT_NE(format, std::string::npos);
+  newer[newer.find('2', format)] = '3';
+  EXPECT_EQ(GetErrorCode(DeserializeTableSchema(newer).status()), ErrorCode::kFormatVersion);
+  std::string damaged = bytes;
+  damaged.replace(damaged.find("9:2;12:3,1"), 10, "9:2;12:3,8");
+  EXPECT_EQ(GetErrorCode(DeserializeTableSchema(damaged).status()), ErrorCode::kDamaged);
+}
+
 TEST(TableSchema, PartsThatDoNotFitAreNotStored) {
   ASSERT_OK_AND_ASSIGN(auto made, MakeTableSchema(ThreeFields(), {0}));
   const auto refused = [&](auto change) {

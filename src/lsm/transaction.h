@@ -51,24 +51,37 @@ class Transaction {
   virtual bool has_meta_changes() const = 0;
 
   // ---- Tables. A table exists once created here or in the snapshot. ----
+  // Unique sets without an index get one, which belongs to the table: it is written and dropped
+  // with it.
   virtual arrow::Result<TableId> CreateTable(TableSchemaPtr schema) = 0;
   virtual arrow::Status DropTable(TableId table) = 0;
   // Replaces the schema: same ids for kept fields, version + 1. Columns of stored rows are adapted
-  // when read.
+  // when read. Unique sets that are new, or whose fields' types changed, get an index over the rows
+  // there are (kConstraint when two are equal); the rows are checked for new references. Commit
+  // fails with kConflict when the table was written since the snapshot.
   virtual arrow::Status AlterTable(TableId table, TableSchemaPtr schema) = 0;
   virtual arrow::Result<TableSchemaPtr> Schema(TableId table) const = 0;
+  // Other tables with references to this one.
+  virtual std::vector<TableId> ReferringTables(TableId table) = 0;
 
   // ---- Rows. ----
   virtual arrow::Result<TableViewPtr> View(TableId table) = 0;
   // Appends rows: the schema's types in the schema's order (metadata of fields ignored).
   // kConstraint, naming the key, when a keyed table already has a row with the same key in this
-  // transaction's sight, or the batch repeats one; nothing of the batch is appended then. NOT NULL
-  // fields are checked.
+  // transaction's sight, or the batch repeats one; nothing of the batch is appended then. So with
+  // unique sets. NOT NULL fields are checked.
   virtual arrow::Status Append(TableId table, const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
   // Deletes rows by their ids (of any view of this table in this transaction). Ids that this
   // transaction deleted already are passed over; returns how many were not. An id that is no
   // visible row is kInvalidArgument.
   virtual arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) = 0;
+
+  // Whether the writes so far leave each reference with the row that it is to: kConstraint names
+  // what does not, tables as `name_of` says. Called when a statement ends; Commit looks again, and
+  // fails with kConflict when a transaction that committed since the snapshot took away a row that
+  // a new reference is to, or made a reference to a row that is gone now.
+  using TableNamer = std::function<std::string(TableId)>;
+  virtual arrow::Status CheckReferences(const TableNamer& name_of) = 0;
 
   // Acknowledged as durable as the database's durability setting says. The number is 0 for a
   // transaction without writes. The transaction has ended, whatever the result.

@@ -30,31 +30,6 @@ arrow::Status CheckBatch(const arrow::RecordBatch& batch, const TableSchema& sch
   return arrow::Status::OK();
 }
 
-// "id = 5, day = 2024-01-01"
-std::string KeyText(const arrow::RecordBatch& batch, const TableSchema& schema, int64_t row) {
-  std::string text;
-  for (int column : schema.key) {
-    auto value = batch.column(column)->GetScalar(row);
-    if (!text.empty()) text += ", ";
-    text += schema.arrow->field(column)->name() + " = " + (value.ok() ? (*value)->ToString() : "?");
-  }
-  return text;
-}
-
-// The first row whose key an earlier row of the batch has, or -1.
-int64_t FindRepeat(const KeyBatch& keys) {
-  if (keys.size() < 2) return -1;
-  bool ascending = true;
-  for (int64_t i = 1; i < keys.size() && ascending; ++i) ascending = keys.key(i - 1) < keys.key(i);
-  if (ascending) return -1;
-  KeyIndex seen;
-  for (int64_t i = 0; i < keys.size(); ++i) {
-    if (seen.Newest(keys.key(i), keys.hash(i)) != KeyIndex::kNone) return i;
-    seen.Add(keys.key(i), keys.hash(i));
-  }
-  return -1;
-}
-
 std::vector<int64_t> RowsOf(const std::vector<Death>& deaths) {
   std::vector<int64_t> rows;
   rows.reserve(deaths.size());
@@ -162,31 +137,47 @@ arrow::Result<TransactionImpl::OwnTable*> TransactionImpl::Touch(TableId id) {
   return &it->second;
 }
 
-arrow::Result<TableId> TransactionImpl::CreateTable(TableSchemaPtr schema) {
+arrow::Result<TableId> TransactionImpl::CreateTableLocked(TableSchemaPtr schema) {
   for (int column : schema->key)
     ARROW_RETURN_NOT_OK(CheckKeyType(*schema->arrow->field(column)->type()));
-  MutexLock lock(mutex_);
   ARROW_RETURN_NOT_OK(CheckOpen());
   OwnTable table;
   table.id = engine_->NextTableId();
-  table.schema = schema;
+  ARROW_ASSIGN_OR_RAISE(table.schema, MakeIndexes(table.id, schema, nullptr));
   table.created = true;
-  table_changes_.push_back({TableOp::kCreate, table.id, std::move(schema)});
+  table_changes_.push_back({TableOp::kCreate, table.id, table.schema});
   ++number_;
+  referrers_.reset();
   const TableId id = table.id;
   tables_.emplace(id, std::move(table));
+  for (const Reference& reference : tables_.at(id).schema->references)
+    ARROW_RETURN_NOT_OK(KeyTableFor(reference).status());
   return id;
 }
 
-arrow::Status TransactionImpl::DropTable(TableId id) {
+arrow::Result<TableId> TransactionImpl::CreateTable(TableSchemaPtr schema) {
   MutexLock lock(mutex_);
+  return CreateTableLocked(std::move(schema));
+}
+
+arrow::Status TransactionImpl::DropTableLocked(TableId id) {
   ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  for (const UniqueSet& set : table->schema->unique)
+    ARROW_RETURN_NOT_OK(DropTableLocked(set.index));
   table->dropped = true;
   table->own.clear();
   table->view = nullptr;
   table_changes_.push_back({TableOp::kDrop, id, nullptr});
   ++number_;
+  referrers_.reset();
+  std::erase_if(open_references_, [id](const OpenReference& open) { return open.child == id; });
+  for (auto* keys : {&needed_keys_, &taken_keys_, &lost_keys_}) keys->erase(id);
   return arrow::Status::OK();
+}
+
+arrow::Status TransactionImpl::DropTable(TableId id) {
+  MutexLock lock(mutex_);
+  return DropTableLocked(id);
 }
 
 arrow::Status TransactionImpl::AlterTable(TableId id, TableSchemaPtr schema) {
@@ -196,16 +187,18 @@ arrow::Status TransactionImpl::AlterTable(TableId id, TableSchemaPtr schema) {
     return MakeError(ErrorCode::kInvalidArgument,
                      "a changed schema must have the next version number");
   }
+  const TableSchemaPtr old = table->schema;
+  ARROW_ASSIGN_OR_RAISE(schema, MakeIndexes(id, schema, old.get()));
   table->schema = schema;
   table->altered = true;
   table->view = nullptr;
   table_changes_.push_back({TableOp::kAlter, id, std::move(schema)});
   ++number_;
-  return arrow::Status::OK();
+  referrers_.reset();
+  return FollowChange(table, *old);
 }
 
-arrow::Result<TableSchemaPtr> TransactionImpl::Schema(TableId id) const {
-  MutexLock lock(mutex_);
+arrow::Result<TableSchemaPtr> TransactionImpl::SchemaLocked(TableId id) const {
   if (const auto it = tables_.find(id); it != tables_.end() && !it->second.dropped)
     return it->second.schema;
   const auto version = snapshot_.tables->find(id);
@@ -215,6 +208,11 @@ arrow::Result<TableSchemaPtr> TransactionImpl::Schema(TableId id) const {
     return MakeError(ErrorCode::kNotFound,
                      "there is no table with id " + std::to_string(id.value()));
   return schema;
+}
+
+arrow::Result<TableSchemaPtr> TransactionImpl::Schema(TableId id) const {
+  MutexLock lock(mutex_);
+  return SchemaLocked(id);
 }
 
 // ---- Rows ----
@@ -255,15 +253,16 @@ MemTable* TransactionImpl::ActiveOf(OwnTable* table) {
 arrow::Status TransactionImpl::CheckKeys(OwnTable* table, const arrow::RecordBatch& batch,
                                          const KeyBatch& keys) {
   if (const int64_t row = FindRepeat(keys); row >= 0) {
-    return MakeError(ErrorCode::kConstraint,
-                     "duplicate key: " + KeyText(batch, *table->schema, row) + " is given twice");
+    return MakeError(
+        ErrorCode::kConstraint,
+        "duplicate key: " + ValuesText(batch, table->schema->key, row) + " is given twice");
   }
   std::vector<int64_t> found;
   ARROW_RETURN_NOT_OK(ViewOf(table)->Lookup(keys, &found));
   for (int64_t i = 0; i < keys.size(); ++i) {
     if (found[i] < 0) continue;
     return MakeError(ErrorCode::kConstraint,
-                     "duplicate key: " + KeyText(batch, *table->schema, i) +
+                     "duplicate key: " + ValuesText(batch, table->schema->key, i) +
                          " is in the table already; use ON CONFLICT to update or skip it");
   }
   return arrow::Status::OK();
@@ -280,13 +279,19 @@ arrow::Status TransactionImpl::Append(TableId id,
     ARROW_RETURN_NOT_OK(keys.Append(KeyColumns(*batch, table->schema->key)));
     ARROW_RETURN_NOT_OK(CheckKeys(table, *batch, keys));
   }
+  ARROW_ASSIGN_OR_RAISE(const std::vector<IndexRows> indexed, CheckUnique(table, *batch));
   ++number_;
   ARROW_RETURN_NOT_OK(ActiveOf(table)->Append(batch, &keys, CommitNumber(number_)));
+  for (const IndexRows& part : indexed) {
+    ARROW_RETURN_NOT_OK(
+        ActiveOf(part.index)->Append(part.rows.values, &part.rows.keys, CommitNumber(number_)));
+  }
+  ARROW_RETURN_NOT_OK(FollowAppend(table, *batch));
   return SpillIfLarge();
 }
 
-arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id,
-                                               CommitNumber number) {
+arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number,
+                                               std::vector<int64_t>* gone) {
   size_t ordinal = OrdinalOf(row_id);
   int64_t row = RowOf(row_id);
   auto unknown = [&] {
@@ -301,7 +306,9 @@ arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id,
       return unknown();
     }
     if (!c.own_deaths) c.own_deaths = std::make_shared<DeletionVector>();
-    return c.own_deaths->Kill(row, number);
+    const bool killed = c.own_deaths->Kill(row, number);
+    if (killed && gone != nullptr) gone->push_back(row_id);
+    return killed;
   }
   ordinal -= table->committed.size();
   while (ordinal < table->own.size() && table->own[ordinal].moved) {
@@ -313,18 +320,29 @@ arrow::Result<bool> TransactionImpl::DeleteRow(OwnTable* table, int64_t row_id,
   }
   if (ordinal >= table->own.size() || row >= table->own[ordinal].source()->BornAt(number))
     return unknown();
-  return table->own[ordinal].source()->deaths().Kill(row, number);
+  const bool killed = table->own[ordinal].source()->deaths().Kill(row, number);
+  if (killed && gone != nullptr)
+    gone->push_back(MakeRowId(static_cast<int64_t>(table->committed.size() + ordinal), row));
+  return killed;
 }
 
 arrow::Result<int64_t> TransactionImpl::Delete(TableId id, std::span<const int64_t> row_ids) {
   MutexLock lock(mutex_);
   ARROW_ASSIGN_OR_RAISE(OwnTable * table, Touch(id));
+  const bool follows = FollowsDeletes(*table);
+  const auto before = follows ? ViewOf(table) : nullptr;
   const CommitNumber number(++number_);
   int64_t deleted = 0;
+  std::vector<int64_t> gone;
+  arrow::Status status;
   for (int64_t row_id : row_ids) {
-    ARROW_ASSIGN_OR_RAISE(const bool killed, DeleteRow(table, row_id, number));
-    deleted += killed;
+    const auto killed = DeleteRow(table, row_id, number, follows ? &gone : nullptr);
+    status = killed.status();
+    if (!status.ok()) break;
+    deleted += *killed;
   }
+  if (!gone.empty()) ARROW_RETURN_NOT_OK(FollowDeletes(table, *before, gone));
+  ARROW_RETURN_NOT_OK(status);
   return deleted;
 }
 
@@ -439,6 +457,11 @@ arrow::Result<PreparedCommit> TransactionImpl::Prepare() {
       prepared.tables.push_back(std::move(out));
     }
   }
+  for (const auto& [id, keys] : needed_keys_) prepared.needed_keys.emplace_back(id, keys.ToBatch());
+  for (const auto& [id, keys] : lost_keys_) {
+    ARROW_ASSIGN_OR_RAISE(KeySet absent, AbsentOf(id, keys));
+    if (!absent.empty()) prepared.lost_keys.emplace_back(id, std::move(absent));
+  }
   return prepared;
 }
 
@@ -450,6 +473,9 @@ arrow::Result<CommitNumber> TransactionImpl::Commit() {
     return CommitNumber{};
   }
   auto commit = [this]() REQUIRES(mutex_) -> arrow::Result<CommitNumber> {
+    ARROW_ASSIGN_OR_RAISE(const Broken broken, CheckReferencesLocked());
+    ARROW_RETURN_NOT_OK(
+        StatusOf(broken, [](TableId id) { return "with id " + std::to_string(id.value()); }));
     ARROW_ASSIGN_OR_RAISE(PreparedCommit prepared, Prepare());
     if (prepared.meta.empty() && prepared.table_changes.empty() && prepared.tables.empty())
       return CommitNumber{};

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/thread_annotations.h"
+#include "lsm/constrained_rows.h"
 #include "lsm/engine_impl.h"
+#include "lsm/key_set.h"
 #include "lsm/source_view.h"
 #include "lsm/transaction.h"
 
@@ -40,12 +42,15 @@ class TransactionImpl final : public Transaction {
   arrow::Status DropTable(TableId table) override EXCLUDES(mutex_);
   arrow::Status AlterTable(TableId table, TableSchemaPtr schema) override EXCLUDES(mutex_);
   arrow::Result<TableSchemaPtr> Schema(TableId table) const override EXCLUDES(mutex_);
+  std::vector<TableId> ReferringTables(TableId table) override EXCLUDES(mutex_);
 
   arrow::Result<TableViewPtr> View(TableId table) override EXCLUDES(mutex_);
   arrow::Status Append(TableId table, const std::shared_ptr<arrow::RecordBatch>& batch) override
       EXCLUDES(mutex_);
   arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) override
       EXCLUDES(mutex_);
+
+  arrow::Status CheckReferences(const TableNamer& name_of) override EXCLUDES(mutex_);
 
   arrow::Result<CommitNumber> Commit() override EXCLUDES(mutex_);
   void Rollback() override EXCLUDES(mutex_);
@@ -84,7 +89,76 @@ class TransactionImpl final : public Transaction {
   MemTable* ActiveOf(OwnTable* table) REQUIRES(mutex_);
   arrow::Status CheckKeys(OwnTable* table, const arrow::RecordBatch& batch, const KeyBatch& keys)
       REQUIRES(mutex_);
-  arrow::Result<bool> DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number)
+  // Whether the row was alive; then its id in the table's view is added to `gone`, if given.
+  arrow::Result<bool> DeleteRow(OwnTable* table, int64_t row_id, CommitNumber number,
+                                std::vector<int64_t>* gone) REQUIRES(mutex_);
+  arrow::Result<TableId> CreateTableLocked(TableSchemaPtr schema) REQUIRES(mutex_);
+  arrow::Status DropTableLocked(TableId id) REQUIRES(mutex_);
+  arrow::Result<TableSchemaPtr> SchemaLocked(TableId id) const REQUIRES(mutex_);
+
+  // ---- Unique sets (transaction_unique.cc) ----
+  // Rows for the index of a unique set.
+  struct IndexRows {
+    OwnTable* index;
+    ConstrainedRows rows;
+  };
+  // The schema of table `id` with new tables as indexes where `old` (nullptr: no such table yet)
+  // has none that serves.
+  arrow::Result<TableSchemaPtr> MakeIndexes(TableId id, const TableSchemaPtr& schema,
+                                            const TableSchema* old) REQUIRES(mutex_);
+  // After a change of the schema: drops indexes that are needed no more, fills new ones, and checks
+  // new references of the rows that there are.
+  arrow::Status FollowChange(OwnTable* table, const TableSchema& old) REQUIRES(mutex_);
+  arrow::Status ForEachUnit(OwnTable* table, const std::vector<FieldId>& fields,
+                            const std::function<arrow::Status(const arrow::RecordBatch&)>& visit)
+      REQUIRES(mutex_);
+  arrow::Status FillIndex(OwnTable* table, const UniqueSet& set) REQUIRES(mutex_);
+  // kConstraint unless the rows can stand beside those that there are.
+  arrow::Result<std::vector<IndexRows>> CheckUnique(OwnTable* table,
+                                                    const arrow::RecordBatch& batch)
+      REQUIRES(mutex_);
+  // Whether deletes of the table's rows have to be followed up.
+  bool FollowsDeletes(const OwnTable& table) REQUIRES(mutex_);
+  // Deletes what the indexes hold of rows `gone`, and notes keys that references may be to. `before`
+  // is a view that has the rows.
+  arrow::Status FollowDeletes(OwnTable* table, const SourceView& before,
+                              const std::vector<int64_t>& gone) REQUIRES(mutex_);
+
+  // ---- References (transaction_references.cc) ----
+  struct Referrer {
+    TableId child;
+    Reference reference;
+  };
+  // Who refers to a table's key.
+  using Referrers = std::map<TableId, std::vector<Referrer>>;
+  // A reference to a row that was not there when it was made.
+  struct OpenReference {
+    TableId child;
+    TableId parent;
+    TableId key_table;
+    std::string key;
+    std::string text;
+  };
+  // What is wrong: named outside of the lock, because whoever names tables reads metadata.
+  struct BrokenReference {
+    TableId child;
+    TableId parent;
+    std::string text;    // the child's values, if known
+    bool taken = false;  // the parent's row was taken away; else it was never there
+  };
+  using Broken = std::optional<BrokenReference>;
+  static arrow::Status StatusOf(const Broken& broken, const TableNamer& name_of);
+  const Referrers& FindReferrers() REQUIRES(mutex_);
+  arrow::Result<TableId> KeyTableFor(const Reference& reference) const REQUIRES(mutex_);
+  // Looks up the rows that the batch refers to.
+  arrow::Status FollowAppend(OwnTable* table, const arrow::RecordBatch& batch) REQUIRES(mutex_);
+  arrow::Status FollowReference(TableId child, const Reference& reference,
+                                const arrow::RecordBatch& values) REQUIRES(mutex_);
+  arrow::Result<Broken> CheckReferencesLocked() REQUIRES(mutex_);
+  arrow::Result<Broken> CheckOpenReferences() REQUIRES(mutex_);
+  // Those of the keys that the table does not hold now.
+  arrow::Result<KeySet> AbsentOf(TableId key_table, const KeySet& keys) REQUIRES(mutex_);
+  arrow::Result<Broken> CheckUnreferenced(const Referrer& referrer, const KeySet& keys)
       REQUIRES(mutex_);
   arrow::Status SpillIfLarge() REQUIRES(mutex_);
   // Moves the rows that the table has in memory to segments.
@@ -106,6 +180,14 @@ class TransactionImpl final : public Transaction {
   std::set<std::string> guarded_ GUARDED_BY(mutex_);
   std::vector<TableChange> table_changes_ GUARDED_BY(mutex_);
   std::map<TableId, OwnTable> tables_ GUARDED_BY(mutex_);
+
+  std::optional<Referrers> referrers_ GUARDED_BY(mutex_);  // until a definition changes
+  std::vector<OpenReference> open_references_ GUARDED_BY(mutex_);
+  // By the table whose keys they are: committed keys that own rows refer to; keys that own deletes
+  // took away, not looked after yet; and those of which no row was left to refer to them.
+  std::map<TableId, KeySet> needed_keys_ GUARDED_BY(mutex_);
+  std::map<TableId, KeySet> taken_keys_ GUARDED_BY(mutex_);
+  std::map<TableId, KeySet> lost_keys_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pyralog::lsm

@@ -149,6 +149,22 @@ class TableAlteration {
 
   bool InKey(int column) const { return std::ranges::find(table_.key, column) != table_.key.end(); }
 
+  // The columns of each UNIQUE and FOREIGN KEY of the new definition.
+  std::vector<std::vector<int>*> ConstrainedColumns() {
+    std::vector<std::vector<int>*> all;
+    for (catalog::UniqueDef& unique : next_.unique) all.push_back(&unique.columns);
+    for (catalog::ForeignKeyDef& foreign_key : next_.foreign_keys)
+      all.push_back(&foreign_key.columns);
+    return all;
+  }
+
+  // What ConstrainedColumns gave, in words.
+  std::string ConstraintName(const std::vector<int>& columns) const {
+    const bool unique = std::ranges::any_of(
+        next_.unique, [&](const catalog::UniqueDef& u) { return &u.columns == &columns; });
+    return unique ? "a UNIQUE constraint" : "a FOREIGN KEY";
+  }
+
   void ReplaceDefinition() {
     catalog::Entry entry = *current_;
     entry.name = next_.name;
@@ -220,6 +236,13 @@ class TableAlteration {
     }
     if (InKey(column)) {
       Refuse(table_, "column " + InQuotes(name) + " is part of the primary key and stays");
+    }
+    for (std::vector<int>* positions : ConstrainedColumns()) {
+      if (std::ranges::find(*positions, column) != positions->end()) {
+        Refuse(table_, "column " + InQuotes(name) + " is part of " + ConstraintName(*positions) +
+                           " and stays");
+      }
+      for (int& position : *positions) position -= position > column ? 1 : 0;
     }
     std::erase_if(next_.checks, [&](const std::string& check) {
       const std::set<int> read = ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table_);

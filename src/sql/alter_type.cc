@@ -166,6 +166,27 @@ bool Widens(const arrow::DataType& from, const arrow::DataType& to) {
   return to.bit_width() > from.bit_width() && (to_signed || !from_signed);
 }
 
+// The columns of a foreign key have the types of what they refer to.
+void CheckForeignKeysAllow(SqlTransaction& transaction, const catalog::TableDef& table,
+                           int column) {
+  const auto holds = [column](const std::vector<int>& columns) {
+    return std::ranges::find(columns, column) != columns.end();
+  };
+  const auto refuse = [&](const char* why) {
+    ThrowStatus(MakeError(ErrorCode::kInvalidArgument, "table \"" + table.name + "\": column \"" +
+                                                           table.columns[column].name + "\" " +
+                                                           why + " and keeps its type"));
+  };
+  for (const catalog::ForeignKeyDef& foreign_key : table.foreign_keys) {
+    if (holds(foreign_key.columns) || foreign_key.parent == table.id)
+      refuse("is part of a FOREIGN KEY, or of a table that refers to itself,");
+  }
+  const bool unique = std::ranges::any_of(
+      table.unique, [&](const catalog::UniqueDef& set) { return holds(set.columns); });
+  if (unique && !transaction.state().storage().ReferringTables(table.id).empty())
+    refuse("is part of a UNIQUE constraint of a table that others refer to");
+}
+
 }  // namespace
 
 void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction,
@@ -192,6 +213,7 @@ void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction
   if (in_key && !lsm::CheckKeyType(*column.type).ok()) {
     ThrowNotSupported("PRIMARY KEY on column \"" + column.name + "\" of type " + column.sql_type);
   }
+  CheckForeignKeysAllow(transaction, table, change.column);
   const bool checked = std::ranges::any_of(table.checks, [&](const std::string& check) {
     return ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table).contains(change.column);
   });

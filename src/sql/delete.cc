@@ -101,6 +101,13 @@ duckdb::SinkCombineResultType DeleteOperator::Combine(
   return duckdb::SinkCombineResultType::FINISHED;
 }
 
+duckdb::SinkFinalizeType DeleteOperator::Finalize(duckdb::Pipeline& pipeline, duckdb::Event& event,
+                                                  duckdb::ClientContext& context,
+                                                  duckdb::OperatorSinkFinalizeInput& input) const {
+  input.global_state.Cast<DeleteState>().Finish();
+  return duckdb::SinkFinalizeType::READY;
+}
+
 duckdb::PhysicalOperator& SqlCatalog::PlanDelete(duckdb::ClientContext& context,
                                                  duckdb::PhysicalPlanGenerator& planner,
                                                  duckdb::LogicalDelete& op,

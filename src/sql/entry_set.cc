@@ -9,6 +9,7 @@
 #include "sql/catalog.h"
 #include "sql/errors.h"
 #include "sql/external.h"
+#include "sql/foreign_keys.h"
 #include "sql/schema_entry.h"
 #include "sql/table_entry.h"
 
@@ -29,9 +30,10 @@ std::unique_ptr<duckdb::CatalogEntry> MakeView(SqlCatalog& catalog,
 }
 
 std::unique_ptr<duckdb::CatalogEntry> MakeTable(
-    SqlCatalog& catalog, duckdb::SchemaCatalogEntry& schema,
+    SqlCatalog& catalog, catalog::Transaction& transaction, duckdb::SchemaCatalogEntry& schema,
     const std::shared_ptr<const catalog::TableDef>& definition) {
   const auto info = ValueOrThrow(CreateInfoOf(*definition));
+  ThrowIfError(ShowForeignKeys(transaction, *definition, info.get()));
   return std::make_unique<TableEntry>(catalog, schema, *info, definition);
 }
 
@@ -73,16 +75,17 @@ duckdb::CatalogEntry* EntrySet::Find(catalog::Transaction& transaction, const st
   if (entry == nullptr) return nullptr;
   duckdb::SchemaCatalogEntry* parent = SchemaLocked(transaction, schema);
   if (parent == nullptr) return nullptr;
-  auto made = Make(*parent, *entry);
+  auto made = Make(transaction, *parent, *entry);
   if (entry->comment) made->comment = duckdb::Value(*entry->comment);
   return (entries_[key] = std::move(made)).get();
 }
 
-std::unique_ptr<duckdb::CatalogEntry> EntrySet::Make(duckdb::SchemaCatalogEntry& schema,
+std::unique_ptr<duckdb::CatalogEntry> EntrySet::Make(catalog::Transaction& transaction,
+                                                     duckdb::SchemaCatalogEntry& schema,
                                                      const catalog::Entry& entry) {
   switch (entry.kind) {
     case catalog::EntryKind::kTable:
-      return MakeTable(catalog_, schema, entry.table);
+      return MakeTable(catalog_, transaction, schema, entry.table);
     case catalog::EntryKind::kView:
       return MakeView(catalog_, schema, *entry.view);
     case catalog::EntryKind::kExternalTable:

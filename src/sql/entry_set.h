@@ -35,7 +35,8 @@ class EntrySet {
 
   duckdb::SchemaCatalogEntry* SchemaLocked(catalog::Transaction& transaction,
                                            const std::string& name);
-  std::unique_ptr<duckdb::CatalogEntry> Make(duckdb::SchemaCatalogEntry& schema,
+  std::unique_ptr<duckdb::CatalogEntry> Make(catalog::Transaction& transaction,
+                                             duckdb::SchemaCatalogEntry& schema,
                                              const catalog::Entry& entry);
 
   SqlCatalog& catalog_;

@@ -154,7 +154,9 @@ duckdb::SinkCombineResultType InsertOperator::Combine(
 duckdb::SinkFinalizeType InsertOperator::Finalize(duckdb::Pipeline& pipeline, duckdb::Event& event,
                                                   duckdb::ClientContext& context,
                                                   duckdb::OperatorSinkFinalizeInput& input) const {
-  input.global_state.Cast<InsertState>().ordered.AppendAll();
+  auto& state = input.global_state.Cast<InsertState>();
+  state.ordered.AppendAll();
+  state.Finish();
   return duckdb::SinkFinalizeType::READY;
 }
 

@@ -13,6 +13,7 @@
 #include "sql/catalog.h"
 #include "sql/connection_state.h"
 #include "sql/errors.h"
+#include "sql/foreign_keys.h"
 #include "sql/table_entry.h"
 #include "sql/transaction.h"
 
@@ -83,6 +84,7 @@ SchemaEntry::Created SchemaEntry::CreateTable(duckdb::CatalogTransaction transac
   SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
   const auto& base = info.Base();
   catalog::TableDef definition = ValueOrThrow(DefinitionFromInfo(base, name));
+  ThrowIfError(TakeForeignKeys(own.state(), base, &definition));
   if (!MakeRoom(own, name, base.table, duckdb::CatalogType::TABLE_ENTRY, base.on_conflict)) {
     return nullptr;
   }
@@ -122,7 +124,7 @@ void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& in
                               std::string(catalog::EntryKindName(existing->kind)) + "; use DROP " +
                               (existing->kind == catalog::EntryKind::kView ? "VIEW" : "TABLE")));
   }
-  ThrowIfError(own.state().Drop(name, info.name, existing->kind));
+  ThrowIfError(own.state().Drop(name, info.name, existing->kind, info.cascade));
   own.NoteWrite();
 }
 

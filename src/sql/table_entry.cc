@@ -59,20 +59,22 @@ arrow::Result<catalog::ColumnDef> ColumnFromDefinition(const duckdb::ColumnDefin
 
 namespace {
 
-arrow::Status SetKey(const duckdb::UniqueConstraint& constraint, const duckdb::ColumnList& columns,
-                     catalog::TableDef* definition) {
-  if (!constraint.IsPrimaryKey()) {
-    return NotSupported("UNIQUE (only as PRIMARY KEY)");
-  }
+arrow::Status AddUnique(const duckdb::UniqueConstraint& constraint,
+                        const duckdb::ColumnList& columns, catalog::TableDef* definition) {
+  std::vector<int> positions;
   for (const duckdb::LogicalIndex index : constraint.GetLogicalIndexes(columns)) {
     catalog::ColumnDef& column = definition->columns[index.index];
-    const arrow::Status status = lsm::CheckKeyType(*column.type);
-    if (!status.ok()) {
-      return NotSupported("PRIMARY KEY on column \"" + column.name + "\" of type " +
-                          column.sql_type);
+    if (!lsm::CheckKeyType(*column.type).ok()) {
+      return NotSupported(std::string(constraint.IsPrimaryKey() ? "PRIMARY KEY" : "UNIQUE") +
+                          " on column \"" + column.name + "\" of type " + column.sql_type);
     }
-    column.nullable = false;
-    definition->key.push_back(static_cast<int>(index.index));
+    if (constraint.IsPrimaryKey()) column.nullable = false;
+    positions.push_back(static_cast<int>(index.index));
+  }
+  if (constraint.IsPrimaryKey()) {
+    definition->key = std::move(positions);
+  } else {
+    definition->unique.push_back({std::move(positions)});
   }
   return arrow::Status::OK();
 }
@@ -85,7 +87,7 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
           false;
       return arrow::Status::OK();
     case duckdb::ConstraintType::UNIQUE:
-      return SetKey(constraint.Cast<duckdb::UniqueConstraint>(), columns, definition);
+      return AddUnique(constraint.Cast<duckdb::UniqueConstraint>(), columns, definition);
     case duckdb::ConstraintType::CHECK: {
       ARROW_ASSIGN_OR_RAISE(std::string text,
                             ExpressionText(*constraint.Cast<duckdb::CheckConstraint>().expression));
@@ -93,21 +95,32 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
       return arrow::Status::OK();
     }
     case duckdb::ConstraintType::FOREIGN_KEY:
-      return NotSupported("REFERENCES (a foreign key)");
+      return arrow::Status::OK();  // see foreign_keys.h
     default:
       return NotSupported("this constraint");
   }
 }
 
-duckdb::unique_ptr<duckdb::Constraint> KeyConstraint(const catalog::TableDef& definition) {
-  if (definition.key.size() == 1) {
-    const int column = definition.key[0];
-    return duckdb::make_uniq<duckdb::UniqueConstraint>(duckdb::LogicalIndex(column),
-                                                       definition.columns[column].name, true);
+duckdb::unique_ptr<duckdb::Constraint> UniqueOf(const catalog::TableDef& definition,
+                                                const std::vector<int>& columns,
+                                                bool is_primary_key) {
+  if (columns.size() == 1) {
+    return duckdb::make_uniq<duckdb::UniqueConstraint>(
+        duckdb::LogicalIndex(columns[0]), definition.columns[columns[0]].name, is_primary_key);
   }
   duckdb::vector<std::string> names;
-  for (const int column : definition.key) names.push_back(definition.columns[column].name);
-  return duckdb::make_uniq<duckdb::UniqueConstraint>(std::move(names), true);
+  for (const int column : columns) names.push_back(definition.columns[column].name);
+  return duckdb::make_uniq<duckdb::UniqueConstraint>(std::move(names), is_primary_key);
+}
+
+// As DuckDB looks for the targets of ON CONFLICT.
+duckdb::IndexInfo IndexInfoOf(const std::vector<int>& columns, bool is_primary) {
+  duckdb::IndexInfo info;
+  info.is_unique = true;
+  info.is_primary = is_primary;
+  info.is_foreign = false;
+  info.column_set.insert(columns.begin(), columns.end());
+  return info;
 }
 
 }  // namespace
@@ -133,7 +146,10 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
           duckdb::make_uniq<duckdb::NotNullConstraint>(duckdb::LogicalIndex(i)));
     }
   }
-  if (!definition.key.empty()) info->constraints.push_back(KeyConstraint(definition));
+  if (!definition.key.empty())
+    info->constraints.push_back(UniqueOf(definition, definition.key, true));
+  for (const catalog::UniqueDef& unique : definition.unique)
+    info->constraints.push_back(UniqueOf(definition, unique.columns, false));
   for (const std::string& check : definition.checks) {
     ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(check));
     info->constraints.push_back(duckdb::make_uniq<duckdb::CheckConstraint>(std::move(expression)));
@@ -161,8 +177,14 @@ TableEntry::TableEntry(duckdb::Catalog& catalog, duckdb::SchemaCatalogEntry& sch
                        std::shared_ptr<const catalog::TableDef> definition)
     : duckdb::TableCatalogEntry(catalog, schema, info), definition_(std::move(definition)) {}
 
-bool TableEntry::IsKeyColumn(int column) const {
-  return std::ranges::find(definition_->key, column) != definition_->key.end();
+bool TableEntry::IsUniqueColumn(int column) const {
+  const auto holds = [column](const std::vector<int>& columns) {
+    return std::ranges::find(columns, column) != columns.end();
+  };
+  return holds(definition_->key) ||
+         std::ranges::any_of(definition_->unique, [&](const catalog::UniqueDef& unique) {
+           return holds(unique.columns);
+         });
 }
 
 duckdb::unique_ptr<duckdb::BaseStatistics> TableEntry::GetStatistics(duckdb::ClientContext& context,
@@ -179,14 +201,9 @@ duckdb::TableFunction TableEntry::GetScanFunction(
 duckdb::TableStorageInfo TableEntry::GetStorageInfo(duckdb::ClientContext& context) {
   duckdb::TableStorageInfo info;
   info.cardinality = static_cast<duckdb::idx_t>(CurrentView(context, *this)->num_rows_bound());
-  if (!definition_->key.empty()) {
-    duckdb::IndexInfo key;
-    key.is_unique = true;
-    key.is_primary = true;
-    key.is_foreign = false;
-    key.column_set.insert(definition_->key.begin(), definition_->key.end());
-    info.index_info.push_back(std::move(key));
-  }
+  if (!definition_->key.empty()) info.index_info.push_back(IndexInfoOf(definition_->key, true));
+  for (const catalog::UniqueDef& unique : definition_->unique)
+    info.index_info.push_back(IndexInfoOf(unique.columns, false));
   return info;
 }
 

@@ -22,8 +22,8 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   }
 
   const catalog::TableDef& definition() const { return *definition_; }
-  // Whether the column is part of the primary key.
-  bool IsKeyColumn(int column) const;
+  // Whether the column is part of the primary key or of a UNIQUE constraint.
+  bool IsUniqueColumn(int column) const;
   bool has_checks() const { return !definition_->checks.empty(); }
 
   duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext& context,
@@ -41,12 +41,12 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   const std::shared_ptr<const catalog::TableDef> definition_;
 };
 
-// The columns and constraints of a definition, with defaults and checks parsed. kDamaged when a
-// text does not parse.
+// The columns and constraints of a definition, with defaults and checks parsed; its foreign keys
+// stand in foreign_keys.h. kDamaged when a text does not parse.
 arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
     const catalog::TableDef& definition);
 
-// The other way round; kNotSupported names whatever cannot be kept.
+// The other way round, without foreign keys; kNotSupported names whatever cannot be kept.
 arrow::Result<catalog::TableDef> DefinitionFromInfo(const duckdb::CreateTableInfo& info,
                                                     const std::string& schema);
 

@@ -188,7 +188,14 @@ arrow::Status TableTransaction::Append(std::string_view table,
                                        const std::shared_ptr<arrow::RecordBatch>& batch) {
   ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
   ARROW_ASSIGN_OR_RAISE(const auto rows, Conform(definition, *batch));
-  return begun_.transaction->storage().Append(definition->id, rows);
+  ARROW_RETURN_NOT_OK(begun_.transaction->storage().Append(definition->id, rows));
+  return CheckReferences();
+}
+
+arrow::Status TableTransaction::CheckReferences() {
+  const arrow::Status status = begun_.transaction->CheckReferences();
+  if (!status.ok()) failed_ = status;
+  return status;
 }
 
 arrow::Status TableTransaction::Put(std::string_view table,
@@ -202,7 +209,8 @@ arrow::Status TableTransaction::Put(std::string_view table,
   ARROW_RETURN_NOT_OK(storage.Delete(definition->id, ids).status());
   const arrow::Status status = storage.Append(definition->id, conformed);
   if (!status.ok() && !ids.empty()) failed_ = status;
-  return status;
+  ARROW_RETURN_NOT_OK(status);
+  return CheckReferences();
 }
 
 arrow::Result<Transaction::GetResult> TableTransaction::Get(
@@ -232,7 +240,9 @@ arrow::Result<int64_t> TableTransaction::Delete(std::string_view table,
   ARROW_ASSIGN_OR_RAISE(const auto view, storage.View(definition->id));
   ARROW_ASSIGN_OR_RAISE(std::vector<int64_t> ids, Lookup(*definition, *view, *keys));
   std::erase(ids, -1);
-  return storage.Delete(definition->id, ids);
+  ARROW_ASSIGN_OR_RAISE(const int64_t deleted, storage.Delete(definition->id, ids));
+  ARROW_RETURN_NOT_OK(CheckReferences());
+  return deleted;
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> TableTransaction::Scan(
@@ -247,7 +257,7 @@ arrow::Result<CommitNumber> TableTransaction::Commit() {
   if (!failed_.ok()) {
     const arrow::Status status =
         MakeError(ErrorCode::kTransaction,
-                  "nothing was committed: a Put had failed half-way (" + failed_.message() + ")");
+                  "nothing was committed: a write had failed half-way (" + failed_.message() + ")");
     ARROW_RETURN_NOT_OK(Rollback());
     return status;
   }

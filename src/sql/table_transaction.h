@@ -41,6 +41,9 @@ class TableTransaction final : public Transaction {
   arrow::Status CheckOpen() const;
   // The hot table "t" or "schema.t"; kNotFound, or kNotSupported for what is no hot table.
   arrow::Result<TablePtr> FindTable(std::string_view name);
+  // Foreign keys, after each call that writes: what it wrote stands, so nothing can be committed
+  // when they fail.
+  arrow::Status CheckReferences();
   arrow::Result<RowExpressions*> Expressions(const TablePtr& table);
   // The batch with the table's columns in its order and types, defaults filled in, constraints
   // checked.
@@ -56,7 +59,7 @@ class TableTransaction final : public Transaction {
   const std::shared_ptr<SharedDatabase> database_;
   std::shared_ptr<Instance> instance_;  // that expressions_ are bound in
   SharedDatabase::Begun begun_;         // its transaction is null when this one has ended
-  arrow::Status failed_;                // why nothing can be committed: a Put that failed half-way
+  arrow::Status failed_;  // why nothing can be committed: a write that failed half-way
   std::map<TableId, std::unique_ptr<RowExpressions>> expressions_;
 };
 

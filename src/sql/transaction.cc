@@ -81,6 +81,17 @@ RowIdSet& SqlTransaction::ChangedRows(TableId table) {
   return *rows;
 }
 
+void SqlTransaction::BeginSink() {
+  const std::lock_guard lock(mutex_);
+  ++CurrentStatementLocked().open_sinks;
+}
+
+void SqlTransaction::EndSink() {
+  const std::lock_guard lock(mutex_);
+  if (--CurrentStatementLocked().open_sinks > 0) return;
+  ThrowIfError(StateLocked().CheckReferences());
+}
+
 void SqlTransaction::NoteWrite() {
   const std::lock_guard lock(mutex_);
   CurrentStatementLocked().wrote = true;

@@ -43,6 +43,11 @@ class SqlTransaction final : public duckdb::Transaction {
   // Rows of the table that the running statement deleted or replaced.
   RowIdSet& ChangedRows(TableId table);
 
+  // The sinks of the running statement; when the last one ends, foreign keys are checked. Throws
+  // kConstraint.
+  void BeginSink();
+  void EndSink();
+
   // Notes that the running statement writes: should it fail, an open transaction cannot go on.
   void NoteWrite();
   // Whether the statement with this number did.
@@ -60,6 +65,7 @@ class SqlTransaction final : public duckdb::Transaction {
 
     duckdb::transaction_t query;
     bool wrote = false;
+    int open_sinks = 0;
     std::map<TableId, lsm::TableViewPtr> views;
     std::map<TableId, std::unique_ptr<RowIdSet>> changed;
   };

@@ -183,7 +183,7 @@ void UpdateLocalState::Flush(UpdateState& state, bool append_at_end) {
 
 bool SetsKey(const TableEntry& table, const duckdb::vector<duckdb::PhysicalIndex>& columns) {
   return std::ranges::any_of(columns, [&](const duckdb::PhysicalIndex& column) {
-    return table.IsKeyColumn(static_cast<int>(column.index));
+    return table.IsUniqueColumn(static_cast<int>(column.index));
   });
 }
 
@@ -228,7 +228,9 @@ duckdb::SinkCombineResultType UpdateOperator::Combine(
 duckdb::SinkFinalizeType UpdateOperator::Finalize(duckdb::Pipeline& pipeline, duckdb::Event& event,
                                                   duckdb::ClientContext& context,
                                                   duckdb::OperatorSinkFinalizeInput& input) const {
-  input.global_state.Cast<UpdateState>().at_end.AppendAll();
+  auto& state = input.global_state.Cast<UpdateState>();
+  state.at_end.AppendAll();
+  state.Finish();
   return duckdb::SinkFinalizeType::READY;
 }
 

@@ -22,8 +22,8 @@ class UpdateOperator final : public WriteOperator {
   };
 
   // The input's last column is the row id. `at_end`: appends wait until all sinks of the statement
-  // have deleted what they delete; so they do anyway when a key column is set, because a new key
-  // may be the old one of another row.
+  // have deleted what they delete; so they do anyway when a column of a key or of UNIQUE is set,
+  // because a new value may be the old one of another row.
   UpdateOperator(duckdb::PhysicalPlan& plan, duckdb::vector<duckdb::LogicalType> types,
                  duckdb::idx_t cardinality, TableEntry& table, Set set,
                  BoundConstraints constraints, bool returns_rows, bool at_end);
@@ -50,7 +50,7 @@ class UpdateOperator final : public WriteOperator {
   const bool append_at_end_;
 };
 
-// Whether setting these columns can change a row's key.
+// Whether setting these columns can change a row's key, or its values in a UNIQUE constraint.
 bool SetsKey(const TableEntry& table, const duckdb::vector<duckdb::PhysicalIndex>& columns);
 
 }  // namespace pyralog::sql

@@ -24,6 +24,7 @@ class ReturningScan final : public duckdb::GlobalSourceState {
 WriteState::WriteState(SqlTransaction& transaction, const TableEntry& table)
     : transaction_(transaction), table_(table) {
   transaction_.NoteWrite();
+  transaction_.BeginSink();
   // From here on the statement reads the table as it is now, whatever this sink writes.
   transaction_.View(definition());
 }

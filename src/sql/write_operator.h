@@ -34,6 +34,10 @@ class WriteState : public duckdb::GlobalSinkState {
   // Deletes rows and returns how many were there. Thread-safe.
   int64_t Delete(std::span<const int64_t> row_ids);
 
+  // To be called once, when all rows were appended and deleted: the last sink of a statement checks
+  // foreign keys, and throws kConstraint naming the tables.
+  void Finish() { transaction_.EndSink(); }
+
   void Count(int64_t rows) { changed_ += rows; }
   int64_t changed() const { return changed_; }
   // Keeps rows for RETURNING. Thread-safe.
