@@ -1,7 +1,8 @@
-"""PostgreSQL as the witness for constraints and transactions: the same statements, accepted and refused alike, the same rows.
+"""PostgreSQL as the witness for constraints and transactions: what it accepts and refuses, and the rows that it leaves.
 
-PostgreSQL runs as REPEATABLE READ, which is what Pyralog's snapshot isolation is compared with. It waits where Pyralog goes on
-and refuses the later commit, so of two sessions what counts is which transactions commit, what they read, and what is left.
+PostgreSQL runs as REPEATABLE READ, which is what Pyralog's snapshot isolation is compared with. It waits where Pyralog
+goes on and refuses the later commit, so of two sessions what counts is which transactions commit, what they read, and
+what is left.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def read_cases() -> list[Case]:
 def read_differences() -> dict[str, str]:
     lines = (HERE / "differences.txt").read_text().splitlines()
     pairs = [line.split(": ", 1) for line in lines if line and not line.startswith("#")]
-    return {name: reason for name, reason in pairs}
+    return {pair[0]: pair[1] for pair in pairs}
 
 
 def in_order(rows: list[list[Any]]) -> list[list[Any]]:
@@ -83,9 +84,7 @@ class Pyralog:
 
     def __init__(self, folder: Path) -> None:
         program = Path(os.environ["PYRALOG_BUILD_DIR"]) / "tests" / "sessions"
-        self._process = subprocess.Popen(
-            [program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen([program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, session: str, sql: str) -> Outcome:
         assert self._process.stdin is not None
