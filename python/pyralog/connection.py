@@ -153,8 +153,14 @@ class Connection:
         return Result(rows, changes, self)
 
     def _run_many(self, sql: str, parameters: Any, frame: FrameType | None) -> Result:
-        rows = _sets_of(parameters)
         resolver = self._resolver(frame)
+        if _is_arrow(parameters):
+            bulk = _INSERT.fullmatch(sql)  # one statement for all rows does the same
+            if bulk is not None and bulk["values"].count("?") == _width_of(parameters):
+                into = f"{bulk['into']} SELECT * FROM __pyralog_rows"
+                source = Resolver({"__pyralog_rows": table_of(parameters)}, None)
+                return Result(None, self._core.run(into, None, source)[1])
+        rows = _sets_of(parameters)
         if self.in_transaction:
             return Result(None, self._core.run_many(sql, rows, resolver))
         with self.transaction():
@@ -317,6 +323,23 @@ class Connection:
         self.close()
 
 
+_INSERT = re.compile(
+    r"\s*(?P<into>INSERT\s+INTO\s+[\w.\"]+(?:\s*\([\w\s,\"]*\))?)"
+    r"\s*VALUES\s*(?P<values>\(\s*\?(?:\s*,\s*\?)*\s*\))\s*;?\s*",
+    re.IGNORECASE,
+)
+
+
+def _is_arrow(data: Any) -> bool:
+    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+
+
+def _width_of(data: Any) -> int | None:
+    """Count the columns, where the object tells."""
+    shape = getattr(data, "shape", None)
+    return shape[1] if isinstance(shape, tuple) and len(shape) == 2 else None
+
+
 def _sets_of(parameters: Any) -> Iterable[Any]:
     """Give the sets of parameters one after the other."""
     if isinstance(parameters, (str, bytes, Mapping)):
@@ -324,7 +347,7 @@ def _sets_of(parameters: Any) -> Iterable[Any]:
             f"executemany takes an iterable of lists, tuples or dicts, not {type(parameters).__name__}",
             "INVALID_ARGUMENT",
         )
-    if hasattr(parameters, "__arrow_c_stream__") or hasattr(parameters, "__arrow_c_array__"):
+    if _is_arrow(parameters):
         return _rows_of(parameters)
     sets: Iterator[Any] = iter(parameters)
     return sets
@@ -493,6 +516,8 @@ def _close_all() -> None:
     """Close what is open when the interpreter ends, so that logs are closed cleanly."""
     for connection in list(_open_connections):
         try:
+            connection.interrupt()  # a statement of a thread that nobody waits for
             connection.close()
         except exceptions.Error as error:
-            print(f"pyralog: {error}", file=sys.stderr)
+            if error.code != "TRANSACTION":
+                print(f"pyralog: {error}", file=sys.stderr)

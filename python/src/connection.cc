@@ -58,10 +58,9 @@ Connection::Connection(std::shared_ptr<Database> database, std::unique_ptr<Sessi
 
 Connection::~Connection() {
   if (getpid() != link_->process) {
-    // The engine's threads are not in this process: nothing of it can be ended here.
-    new std::shared_ptr<Database>(std::move(database_));
-    new std::shared_ptr<SessionLink>(link_);
-    for (auto& [sql, statement] : prepared_) static_cast<void>(statement.release());
+    KeepForever(std::move(database_));
+    KeepForever(link_);
+    KeepForever(std::move(prepared_));
     return;
   }
   const nb::gil_scoped_release released;

@@ -60,8 +60,7 @@ Rows::Rows(std::shared_ptr<SessionLink> link, std::shared_ptr<arrow::RecordBatch
 Rows::~Rows() {
   if (reader_ == nullptr) return;
   if (getpid() != link_->process) {
-    // Its engine's threads are not in this process: nothing of it can be ended here.
-    new std::shared_ptr<arrow::RecordBatchReader>(std::move(reader_));
+    KeepForever(std::move(reader_));
     return;
   }
   // The engine's threads may be waiting for the GIL, to read from a Python object.

@@ -7,6 +7,9 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <string>
+#include <utility>
 
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
@@ -37,6 +40,13 @@ class SessionUse {
   explicit SessionUse(std::shared_ptr<SessionLink> link) : link_(std::move(link)) {}
   std::shared_ptr<SessionLink> link_;
 };
+
+// Keeps what must not be destroyed: in a forked child the engine's threads are not there, and
+// nothing of it can be ended.
+template <class T>
+void KeepForever(T value) noexcept {
+  static_cast<void>(new (std::nothrow) T(std::move(value)));
+}
 
 // kTransaction in a child of the process that made `link`.
 arrow::Status CheckProcess(const SessionLink& link);

@@ -159,7 +159,9 @@ class DatabaseHandle final : public Database {
 // The folder's one name, whatever links and dots the path goes through.
 arrow::Result<std::string> CanonicalFolder(const std::string& path) {
   std::error_code error;
-  const auto canonical = std::filesystem::weakly_canonical(path, error);
+  // Made absolute first: of a path that is not there yet the library leaves the rest as it is.
+  auto canonical = std::filesystem::absolute(path, error);
+  if (!error) canonical = std::filesystem::weakly_canonical(canonical, error);
   if (error) {
     return MakeError(ErrorCode::kIo,
                      "the path '" + path + "' cannot be resolved: " + error.message());

@@ -101,8 +101,10 @@ SchemaEntry::Created SchemaEntry::CreateView(duckdb::CatalogTransaction transact
   }
   const auto state = ConnectionState::Of(transaction.GetContext());
   if (const std::string outside = state->tables().found_name(); !outside.empty()) {
-    ThrowNotSupported("a view over " + Quoted(outside) +
-                      ", which is not in the database (make a table of it, or a TEMP VIEW)");
+    ThrowStatus(MakeError(ErrorCode::kNotSupported,
+                          "a view cannot be made over " + Quoted(outside) +
+                              ", which is not in the database: make a table of it, or a TEMP "
+                              "VIEW"));
   }
   catalog::ViewDef definition;
   definition.schema = name;

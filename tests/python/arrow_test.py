@@ -196,7 +196,14 @@ def test_executemany_takes_arrow(con: pyralog.Connection) -> None:
     data = pa.table({"a": [1, 2], "b": ["x", None]})
     assert con.executemany("INSERT INTO t VALUES (?, ?)", data).rowcount == 2
     assert con.executemany("INSERT INTO t VALUES (?, ?)", polars.DataFrame({"a": [3], "b": ["z"]})).rowcount == 1
-    assert con.execute("FROM t ORDER BY a").fetchall() == [(1, "x"), (2, None), (3, "z")]
+    assert con.executemany("insert into main.t (b, a) values (?, ?)", data.select(["b", "a"]).slice(0, 0)).rowcount == 0
+    assert con.executemany("UPDATE t SET b = $2 WHERE a = $1", pa.table({"a": [1], "b": ["u"]})).rowcount == 1
+    assert con.execute("FROM t ORDER BY a").fetchall() == [(1, "u"), (2, None), (3, "z")]
+    with pytest.raises(pyralog.ProgrammingError):
+        con.executemany("INSERT INTO t VALUES (?)", data)
+    with pytest.raises(pyralog.IntegrityError):
+        con.executemany("INSERT INTO t VALUES (?, ?)", pa.table({"a": [7, 7], "b": ["x", "x"]}))
+    assert con.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
 
 
 def test_results_show_themselves(con: pyralog.Connection, capsys: pytest.CaptureFixture[str]) -> None:

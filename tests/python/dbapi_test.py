@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime
 import pickle
+import warnings
 from pathlib import Path
 
+import pandas
+import polars
 import pyralog
 import pytest
 
@@ -139,6 +142,18 @@ def test_transaction_block(con: pyralog.Connection) -> None:
     with pytest.raises(pyralog.OperationalError), con.transaction(), con.transaction():
         pass
     assert not con.in_transaction
+
+
+def test_pandas_reads_through_it(con: pyralog.Connection) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas knows SQLAlchemy and sqlite best
+        frame = pandas.read_sql("SELECT i, i * 2 AS d FROM range(3) t(i) WHERE i > ?", con, params=[0])
+    assert frame.to_dict("list") == {"i": [1, 2], "d": [2, 4]}
+
+
+def test_polars_reads_through_it(con: pyralog.Connection) -> None:
+    frame = polars.read_database("SELECT i FROM range(3) t(i)", con)
+    assert frame["i"].to_list() == [0, 1, 2]
 
 
 def test_conflicts_are_retryable(con: pyralog.Connection) -> None:

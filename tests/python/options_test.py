@@ -49,6 +49,13 @@ def test_one_folder_has_one_set_of_options(tmp_path: Path) -> None:
         pyralog.connect(tmp_path / "db", durability="off")
 
 
+def test_one_folder_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pyralog.connect("new") as one, pyralog.connect("new") as other, pyralog.connect(tmp_path / "new") as third:
+        one.execute("CREATE TABLE t (a INTEGER)")
+        assert other.execute("FROM t").fetchall() == third.execute("FROM t").fetchall() == []
+
+
 def test_a_database_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(pyralog.Error) as caught:
         pyralog.connect(tmp_path / "none", read_only=True)

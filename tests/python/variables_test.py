@@ -99,7 +99,7 @@ def test_a_variable_of_another_kind_is_no_table(con: pyralog.Connection) -> None
 
 def test_a_view_over_a_variable_is_refused(con: pyralog.Connection) -> None:
     frame = pa.table({"a": [1]})
-    with pytest.raises(pyralog.NotSupportedError, match='a view over "frame"'):
+    with pytest.raises(pyralog.NotSupportedError, match='made over "frame"'):
         con.execute("CREATE VIEW v AS FROM frame")
     con.execute("CREATE TEMP VIEW v AS FROM frame")
     assert con.execute("FROM v").fetchall() == [(1,)]

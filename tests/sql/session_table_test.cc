@@ -109,7 +109,7 @@ TEST_F(SessionTableTest, RowsThatCanBeReadOnceSaySo) {
 TEST_F(SessionTableTest, AViewMustNotOutliveItsRows) {
   Resolve(Numbers(10), true);
   ExpectError(session_->Execute("CREATE VIEW v AS SELECT * FROM numbers").status(),
-              ErrorCode::kNotSupported, "a view over \"numbers\"");
+              ErrorCode::kNotSupported, "made over \"numbers\"");
   ASSERT_TRUE(session_->Execute("CREATE TEMP VIEW v AS SELECT * FROM numbers").ok());
   EXPECT_EQ(Value("SELECT count(*) FROM v"), 10);
 }
