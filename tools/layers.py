@@ -143,6 +143,10 @@ def check_includes(root: Path, layers: dict[str, tuple[int, list[str], list[str]
         for line, include in includes(path):
             if is_duckdb(include) or layer_of(include) or include.startswith(".."):
                 yield Finding(path, line, f'"{include}": a public header includes only public headers and Arrow')
+    for path in sources(root / "python"):
+        for line, include in includes(path):
+            if is_duckdb(include) or layer_of(include):
+                yield Finding(path, line, f'"{include}": the Python module stands on the public headers alone')
     for path in sorted((root / "src").iterdir()) if (root / "src").is_dir() else []:
         if path.is_dir() and path.name not in ORDER and sources(path):
             yield Finding(path, 1, "this folder is no layer")
@@ -197,7 +201,7 @@ def functions(text: str) -> Iterator[tuple[int, int]]:
 
 
 def check_sizes(root: Path) -> Iterator[Finding]:
-    for folder in ("src", "include", "tests", "bench", "fuzz"):
+    for folder in ("src", "include", "python", "tests", "bench", "fuzz"):
         for path in sources(root / folder):
             text = path.read_text(errors="replace")
             lines = text.count("\n")

@@ -68,7 +68,7 @@ class Connection:
     """One user's conversation with a database: one statement at a time, one open transaction at most.
 
     Made by `connect`. Every statement outside of a transaction commits by itself. A connection may go from thread to
-    thread, but a second thread that uses it while a statement runs gets a ProgrammingError at once;
+    thread, but a second thread that uses it while a statement runs gets an OperationalError at once;
     `duplicate` makes one for each thread. A child process must connect anew.
 
     The exceptions are attributes, as PEP 249 proposes: ``connection.IntegrityError``.
@@ -108,13 +108,14 @@ class Connection:
         Raises
         ------
         ProgrammingError
-            The statement, a name in it or its parameters are wrong; or the connection is closed, or in use.
+            The statement, a name in it or its parameters are wrong.
         IntegrityError
             A constraint does not allow a row.
         DataError
             A value does not fit.
         OperationalError
-            Conflict (``retryable``), interrupt, disk, memory, damage, state of the transaction.
+            Conflict (``retryable``), interrupt, disk, memory, damage, state of the transaction; or the connection is
+            closed, or in use by another thread.
         NotSupportedError
             The statement is known, but not offered.
         """

@@ -72,6 +72,7 @@ def test_a_clean_tree_has_no_findings(tmp_path: Path) -> None:
         ("src/catalog/a.cc", "<duckdb.hpp>", "<duckdb.hpp>: only src/sql may include DuckDB"),
         ("src/io/a.cc", '"../base/b.h"', '"../base/b.h": includes start at src/ or include/'),
         ("include/pyralog/a.h", '"sql/x.h"', '"sql/x.h": a public header includes only public headers and Arrow'),
+        ("python/src/a.cc", '"sql/x.h"', '"sql/x.h": the Python module stands on the public headers alone'),
     ],
 )
 def test_a_wrong_include_is_found(tmp_path: Path, name: str, include: str, expected: str) -> None:
