@@ -90,6 +90,26 @@ class PreparedStatement {
   virtual arrow::Result<int64_t> Execute(const Params& params = {}) = 0;
 };
 
+// The rows of a statement as people read them: each value as the SQL cast to VARCHAR writes it
+// ("1 day 02:00:00", "10:00:00+01", "[1, 2]", "\\x00"). Not thread-safe.
+class TextResult {
+ public:
+  virtual ~TextResult() = default;
+  virtual const std::vector<std::string>& names() const = 0;
+  // SQL types, as DESCRIBE names them.
+  virtual const std::vector<std::string>& types() const = 0;
+  // The next rows, every column large_utf8; NULL is a null. nullptr at the end.
+  virtual arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() = 0;
+  // Reads to the end without making text: the number of those rows.
+  virtual arrow::Result<int64_t> CountRest() = 0;
+};
+
+enum class TransactionState {
+  kNone,     // each statement is one of its own
+  kOpen,     // BEGIN was said
+  kAborted,  // an error ended it: only ROLLBACK is possible
+};
+
 // One user's conversation with a database: at most one statement and one open transaction at a
 // time. Not thread-safe; make one session a thread.
 class Session {
@@ -109,8 +129,16 @@ class Session {
   virtual void SetTableResolver(TableResolver resolver) = 0;
   // Whether a BEGIN awaits its COMMIT or ROLLBACK.
   virtual bool InTransaction() const = 0;
+  // As Query, for people.
+  virtual arrow::Result<std::unique_ptr<TextResult>> QueryText(std::string_view sql,
+                                                               const Params& params = {}) = 0;
+  virtual TransactionState transaction_state() = 0;
   // Cancels the running statement from another thread: it ends with kInterrupted.
   virtual void Interrupt() = 0;
+  // How much of the running statement is done, from 0 to 1; from any thread. Nothing when none runs,
+  // when it cannot be told, and unless the session has SET enable_progress_bar = true (with
+  // enable_progress_bar_print = false and progress_bar_time = 0).
+  virtual std::optional<double> Progress() = 0;
 };
 
 // One snapshot and its writes, without SQL; commit or be told why not. Table names: "t" or

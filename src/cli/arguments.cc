@@ -72,7 +72,15 @@ void AddDatabaseOptions(CLI::App* app, SqlArguments* sql) {
   app->add_option("--threads", options->threads, "Threads of queries; as many as cores")
       ->check(CLI::Range(1, 1024).description(""))
       ->type_name("N");
+  app->add_flag("--safe", sql->safe,
+                "No files beyond the database, no programs, no change of settings");
+  app->add_flag("!--no-init", sql->reads_init,
+                "Do not run the init file (~/.config/pyralog/init.sql) in the shell");
+  app->add_flag("--echo", sql->echoes, "Write each statement before its result");
   AddMode(app, &sql->mode);
+  app->add_flag("!--no-headers", sql->headers, "Results without the names of their columns");
+  app->add_option("--null", sql->null_text, "What stands for NULL in modes of text")
+      ->type_name("TEXT");
   app->add_option("--max-rows", sql->max_rows, "Rows that a box shows (40); 0 for all")
       ->check(NotNegative())
       ->type_name("N");
@@ -217,8 +225,10 @@ std::variant<Arguments, int> ParseArguments(int argc, char** argv) {
     return RefuseUsage(error.what());
   }
   Arguments arguments = parser.Take();
-  if (ModeOf(arguments) == OutputMode::kArrow && StandardOutput::IsTerminal()) {
-    return RefuseUsage("--out arrow is binary: send it to a file or a program, not to a terminal");
+  const std::optional<OutputMode> mode = ModeOf(arguments);
+  if (mode && IsBinaryMode(*mode) && StandardOutput::IsTerminal()) {
+    return RefuseUsage("--out " + std::string(OutputModeName(*mode)) +
+                       " is binary: send it to a file or a program, not to a terminal");
   }
   const bool is_shell = parser.app.get_subcommands().empty();
   const std::string meant = is_shell ? MisspeltCommand(parser.shell.database) : "";

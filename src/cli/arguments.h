@@ -23,6 +23,11 @@ struct SqlArguments {
   std::vector<Input> inputs;  // in the order given; none: the shell
   std::optional<OutputMode> mode;
   int64_t max_rows = 40;
+  bool headers = true;
+  std::optional<std::string> null_text;
+  bool echoes = false;
+  bool safe = false;  // no files beyond the database, no programs
+  bool reads_init = true;
 };
 
 struct CatArguments {

@@ -5,14 +5,15 @@
 #include <string_view>
 #include <utility>
 
-#include "arrow/type_traits.h"
 #include "cli/display_width.h"
 
 namespace pyralog::cli {
 namespace {
 
 // A column narrower than this tells too little to be worth its frame.
-constexpr int kNarrowest = 6;
+constexpr int kNarrowest = 10;
+// A column is not made wider than this only for the name of its type.
+constexpr int kWidestType = 24;
 // "│ " before each column and " " behind it, and the last "│".
 constexpr int kFramePerColumn = 3;
 // The column "…" that stands for those left out.
@@ -25,65 +26,73 @@ constexpr Edge kTop = {"┌", "┬", "┐"};
 constexpr Edge kBetween = {"├", "┼", "┤"};
 constexpr Edge kBottom = {"└", "┴", "┘"};
 
-class BoxWriter : public formats::BatchWriter {
+// How a terminal sets apart what is no value (ECMA-48, SGR).
+constexpr std::string_view kPlain, kBold = "\x1b[1m", kFaint = "\x1b[2m";
+constexpr std::string_view kStyleEnd = "\x1b[0m";
+
+class BoxWriter : public RowWriter {
  public:
-  BoxWriter(std::shared_ptr<arrow::io::OutputStream> out,
-            std::vector<std::unique_ptr<formats::ValueText>> texts, const arrow::Schema& schema,
-            BoxLimits limits)
-      : out_(std::move(out)), texts_(std::move(texts)), limits_(limits) {
-    std::vector<std::string> names;
-    for (const auto& field : schema.fields()) {
-      names.push_back(Printable(field->name(), LineBreaks::kEscape));
-      right_aligned_.push_back(IsRightAligned(*field->type()));
-      widths_.push_back(0);
+  BoxWriter(std::shared_ptr<arrow::io::OutputStream> out, std::vector<ColumnShape> columns,
+            const Display& display)
+      : out_(std::move(out)), columns_(std::move(columns)), display_(display) {
+    for (ColumnShape& column : columns_) {
+      column.name = Printable(column.name, LineBreaks::kEscape);
+      column.type = Printable(column.type, LineBreaks::kEscape);
+      widths_.push_back(
+          std::max(DisplayWidth(column.name), std::min(kWidestType, DisplayWidth(column.type))));
     }
-    Keep(std::move(names));
   }
 
-  arrow::Status Write(const arrow::RecordBatch& batch) override {
-    for (int64_t row = 0; row < batch.num_rows(); ++row) {
-      if (limits_.max_rows > 0 && row_count_ + row >= limits_.max_rows) break;
-      KeepRow(batch, row);
-    }
-    row_count_ += batch.num_rows();
+  bool wants_rows() const override {
+    return display_.max_rows == 0 || static_cast<int64_t>(rows_.size()) < display_.max_rows;
+  }
+
+  arrow::Status Write(const arrow::RecordBatch& text) override {
+    for (int64_t row = 0; row < text.num_rows() && wants_rows(); ++row) KeepRow(text, row);
+    row_count_ += text.num_rows();
     return arrow::Status::OK();
   }
 
+  void Skip(int64_t rows) override { row_count_ += rows; }
+
   arrow::Status Finish() override {
-    const std::vector<int> widths = FitWidths(widths_, limits_.width);
+    std::vector<int> wanted = widths_;
+    for (size_t i = 0; i < std::min(wanted.size(), display_.widths.size()); ++i) {
+      if (display_.widths[i] > 0) wanted[i] = std::min(wanted[i], display_.widths[i]);
+    }
+    const std::vector<int> widths = FitWidths(wanted, display_.width);
     std::string text;
     AppendEdge(kTop, widths, &text);
-    AppendLine(lines_.front(), widths, &text);
-    AppendEdge(kBetween, widths, &text);
-    for (size_t i = 1; i < lines_.size(); ++i) AppendLine(lines_[i], widths, &text);
+    if (display_.headers) AppendHeader(widths, &text);
+    for (const Row& row : rows_) {
+      AppendLine(widths, &text, [&](size_t i) { return row[i]; });
+    }
     AppendEdge(kBottom, widths, &text);
     AppendNote(widths.size(), &text);
     return out_->Write(text.data(), static_cast<int64_t>(text.size()));
   }
 
  private:
-  using Line = std::vector<std::string>;
+  struct Cell {
+    std::string text;
+    std::string_view style = kPlain;
+  };
+  using Row = std::vector<Cell>;
 
-  void KeepRow(const arrow::RecordBatch& batch, int64_t row) {
-    Line line;
+  void KeepRow(const arrow::RecordBatch& batch, int64_t at) {
+    Row row;
     for (int i = 0; i < batch.num_columns(); ++i) {
-      const arrow::Array& array = *batch.column(i);
-      std::string value;
-      if (array.IsNull(row)) {
-        value = "NULL";
+      const auto& values = static_cast<const arrow::LargeStringArray&>(*batch.column(i));
+      Cell& cell = row.emplace_back();
+      if (values.IsNull(at)) {
+        cell = {display_.null_text.value_or("NULL"), kFaint};
       } else {
-        texts_[static_cast<size_t>(i)]->Append(array, row, &value);
+        cell.text = Printable(values.GetView(at), LineBreaks::kEscape);
       }
-      line.push_back(Printable(value, LineBreaks::kEscape));
+      int& width = widths_[static_cast<size_t>(i)];
+      width = std::max(width, DisplayWidth(cell.text));
     }
-    Keep(std::move(line));
-  }
-
-  void Keep(Line line) {
-    for (size_t i = 0; i < line.size(); ++i) {
-      widths_[i] = std::max(widths_[i], DisplayWidth(line[i]));
-    }
-    lines_.push_back(std::move(line));
+    rows_.push_back(std::move(row));
   }
 
   bool leaves_out_columns(size_t drawn) const { return drawn < widths_.size(); }
@@ -99,23 +108,37 @@ class BoxWriter : public formats::BatchWriter {
     *out += '\n';
   }
 
-  void AppendLine(const Line& line, const std::vector<int>& widths, std::string* out) const {
+  void AppendHeader(const std::vector<int>& widths, std::string* out) const {
+    AppendLine(widths, out, [&](size_t i) { return Cell{columns_[i].name, kBold}; });
+    AppendLine(widths, out, [&](size_t i) { return Cell{columns_[i].type, kFaint}; });
+    AppendEdge(kBetween, widths, out);
+  }
+
+  template <class CellAt>
+  void AppendLine(const std::vector<int>& widths, std::string* out, CellAt cell_at) const {
     for (size_t i = 0; i < widths.size(); ++i) {
-      const std::string cell =
-          DisplayWidth(line[i]) > widths[i] ? CutToWidth(line[i], widths[i]) : line[i];
-      const auto padding = static_cast<size_t>(std::max(0, widths[i] - DisplayWidth(cell)));
+      Cell cell = cell_at(i);
+      if (DisplayWidth(cell.text) > widths[i]) cell.text = CutToWidth(cell.text, widths[i]);
+      const auto padding = static_cast<size_t>(std::max(0, widths[i] - DisplayWidth(cell.text)));
       *out += "│ ";
-      if (right_aligned_[i]) out->append(padding, ' ');
-      *out += cell;
-      if (!right_aligned_[i]) out->append(padding, ' ');
+      if (columns_[i].is_number) out->append(padding, ' ');
+      AppendStyled(cell, out);
+      if (!columns_[i].is_number) out->append(padding, ' ');
       *out += ' ';
     }
     *out += leaves_out_columns(widths.size()) ? "│ … │\n" : "│\n";
   }
 
+  void AppendStyled(const Cell& cell, std::string* out) const {
+    const bool styled = display_.styled && !cell.style.empty();
+    if (styled) *out += cell.style;
+    *out += cell.text;
+    if (styled) *out += kStyleEnd;
+  }
+
   // What is not in the picture; nothing when all is.
   void AppendNote(size_t drawn_columns, std::string* out) const {
-    const auto drawn_rows = static_cast<int64_t>(lines_.size()) - 1;
+    const auto drawn_rows = static_cast<int64_t>(rows_.size());
     std::string note;
     if (drawn_rows < row_count_) {
       note =
@@ -131,19 +154,14 @@ class BoxWriter : public formats::BatchWriter {
   }
 
   const std::shared_ptr<arrow::io::OutputStream> out_;
-  const std::vector<std::unique_ptr<formats::ValueText>> texts_;
-  const BoxLimits limits_;
-  std::vector<bool> right_aligned_;
-  std::vector<int> widths_;  // of the widest value or name of each column
-  std::vector<Line> lines_;  // names, then the rows that are drawn
+  std::vector<ColumnShape> columns_;
+  const Display display_;
+  std::vector<int> widths_;  // of the widest value, name or type of each column
+  std::vector<Row> rows_;    // that are drawn
   int64_t row_count_ = 0;    // of all rows
 };
 
 }  // namespace
-
-bool IsRightAligned(const arrow::DataType& type) {
-  return arrow::is_numeric(type.id()) || arrow::is_decimal(type.id());
-}
 
 std::vector<int> FitWidths(std::span<const int> widths, int available) {
   std::vector<int> fitted(widths.begin(), widths.end());
@@ -172,11 +190,9 @@ std::vector<int> FitWidths(std::span<const int> widths, int available) {
   return fitted;
 }
 
-std::unique_ptr<formats::BatchWriter> MakeBoxWriter(
-    std::shared_ptr<arrow::io::OutputStream> out,
-    std::vector<std::unique_ptr<formats::ValueText>> columns, const arrow::Schema& schema,
-    BoxLimits limits) {
-  return std::make_unique<BoxWriter>(std::move(out), std::move(columns), schema, limits);
+std::unique_ptr<RowWriter> MakeBoxWriter(std::shared_ptr<arrow::io::OutputStream> out,
+                                         std::vector<ColumnShape> columns, const Display& display) {
+  return std::make_unique<BoxWriter>(std::move(out), std::move(columns), display);
 }
 
 }  // namespace pyralog::cli

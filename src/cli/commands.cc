@@ -9,7 +9,8 @@ namespace pyralog::cli {
 Display DisplayOf(std::optional<OutputMode> mode) {
   Display display;
   display.mode = mode.value_or(StandardOutput::IsTerminal() ? OutputMode::kBox : OutputMode::kCsv);
-  if (display.mode == OutputMode::kBox) display.width = StandardOutput::TerminalWidth();
+  display.width = StandardOutput::TerminalWidth();
+  display.styled = StandardOutput::IsStyled();
   return display;
 }
 

@@ -30,9 +30,13 @@ std::string RefusalText(const arrow::Status& status, std::string_view path) {
 void PrintToStderr(std::string_view text) {
   std::string line = Printable(text, LineBreaks::kKeep);
   if (!line.ends_with('\n')) line += '\n';
+  WriteToStderr(line);
+}
+
+void WriteToStderr(std::string_view text) {
   size_t written = 0;
-  while (written < line.size()) {
-    const ssize_t count = ::write(STDERR_FILENO, line.data() + written, line.size() - written);
+  while (written < text.size()) {
+    const ssize_t count = ::write(STDERR_FILENO, text.data() + written, text.size() - written);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;  // nobody is left to be told
     written += static_cast<size_t>(count);

@@ -27,5 +27,7 @@ std::string RefusalText(const arrow::Status& status, std::string_view path);
 // Writes text to stderr, with the line break that it lacks. Control characters other than line
 // breaks and tabs are shown as \xNN: an error may quote foreign bytes.
 void PrintToStderr(std::string_view text);
+// Writes text of our own to stderr as it is.
+void WriteToStderr(std::string_view text);
 
 }  // namespace pyralog::cli

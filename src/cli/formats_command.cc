@@ -58,7 +58,7 @@ ExitCode RunFormats(const FormatsArguments& arguments) {
   const auto out = std::make_shared<StandardOutput>();
   const auto table = FormatsTable();
   if (!table.ok()) return ReportWritten(table.status(), *out);
-  return ReportWritten(WriteResult(**table, out, DisplayOf(arguments.mode)), *out);
+  return ReportWritten(WriteResult(**table, out, DisplayOf(arguments.mode)).status(), *out);
 }
 
 }  // namespace pyralog::cli

@@ -1,26 +1,24 @@
-// Lines from a terminal, with editing and history (libedit).
+// Lines from a terminal, with editing, completion and history (libedit).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/completion.h"
+#include "cli/history.h"
+
 namespace pyralog::cli {
-
-// $PYRALOG_HISTORY, else $XDG_STATE_HOME/pyralog/history, else ~/.local/state/pyralog/history;
-// empty when no home is known.
-std::string HistoryPath();
-
-// Whether text may hold a password or key: it then is not remembered.
-bool HoldsSecret(std::string_view text);
 
 // One for a process. Not thread-safe.
 class LineEditor {
  public:
-  // The history file is read now and written at each RememberEntry, for its owner only (mode 0600).
-  // An empty path, or one that cannot be written, means that nothing outlives the shell.
-  explicit LineEditor(std::string history_path);
+  // Offers what may stand at the end of the text before the cursor.
+  using Completer = std::function<Completion(std::string_view)>;
+
+  LineEditor(std::string history_path, Completer completer);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
@@ -28,20 +26,26 @@ class LineEditor {
   enum class End { kLine, kInput, kInterrupted };
   struct Line {
     End end = End::kLine;
-    std::string text;  // without the line break
+    std::string text;  // without the line break at its end; one from the history may have others
   };
-  Line Read(const char* prompt);
+  Line Read(const std::string& prompt);
 
-  // A statement may take several lines: they are remembered together, or not at all.
+  // A statement may take several lines: they are one entry of the history, and are remembered
+  // together, or not at all.
   void AddToEntry(std::string_view line);
+  // The lines so far, with their line breaks.
+  const std::string& entry() const { return entry_; }
   void ForgetEntry() { entry_.clear(); }
   void RememberEntry();
 
  private:
   struct Libedit;
+
+  void Enter(const std::string& entry);
+
   const std::unique_ptr<Libedit> libedit_;
-  const std::string history_path_;
-  std::vector<std::string> entry_;
+  HistoryFile history_;
+  std::string entry_;
 };
 
 }  // namespace pyralog::cli

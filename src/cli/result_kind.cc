@@ -106,4 +106,16 @@ ResultKind ResultKindOf(std::string_view statement, const arrow::Schema& schema)
                                                                  : ResultKind::kNothing;
 }
 
+ResultKind ResultKindOf(std::string_view statement, const std::vector<std::string>& names,
+                        const std::vector<std::string>& sql_types) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto type = sql_types[i] == "BIGINT"    ? arrow::int64()
+                      : sql_types[i] == "BOOLEAN" ? arrow::boolean()
+                                                  : arrow::utf8();
+    fields.push_back(arrow::field(names[i], type));
+  }
+  return ResultKindOf(statement, *arrow::schema(std::move(fields)));
+}
+
 }  // namespace pyralog::cli

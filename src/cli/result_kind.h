@@ -20,6 +20,9 @@ enum class ResultKind {
 // By the statement's words and the columns of its result. A query whose only column is called Count
 // is still a query.
 ResultKind ResultKindOf(std::string_view statement, const arrow::Schema& schema);
+// The same by SQL types.
+ResultKind ResultKindOf(std::string_view statement, const std::vector<std::string>& names,
+                        const std::vector<std::string>& sql_types);
 
 // The words of a statement that stand outside of quotes, comments and parentheses, in upper case.
 std::vector<std::string> TopLevelWords(std::string_view statement);

@@ -28,18 +28,13 @@ arrow::Status RunInputs(Console& console, const std::vector<SqlArguments::Input>
   return arrow::Status::OK();
 }
 
-ExitCode RunSession(const SqlArguments& arguments, Database& database, bool interactive) {
-  auto session = database.Connect();
-  if (!session.ok()) {
-    PrintToStderr(ErrorText(session.status()));
-    return ExitCode::kCannotOpen;
+ExitCode RunSession(const SqlArguments& arguments, Console& console) {
+  if (console.is_interactive()) {
+    const bool init = arguments.reads_init && !arguments.safe;
+    return RunShell(console, init ? InitPath() : "");
   }
-  Display display = DisplayOf(arguments.mode);
-  display.max_rows = arguments.max_rows;
-  Console console(*std::move(session), std::make_shared<StandardOutput>(), display,
-                  arguments.database);
-  if (interactive) return RunShell(console);
-  return console.ReportFailure(RunInputs(console, arguments.inputs));
+  const ExitCode code = console.ReportFailure(RunInputs(console, arguments.inputs));
+  return code == ExitCode::kDone ? console.failure() : code;
 }
 
 }  // namespace
@@ -49,10 +44,18 @@ ExitCode RunSql(const SqlArguments& arguments) {
       arguments.inputs.empty() && ::isatty(STDIN_FILENO) == 1 && StandardOutput::IsTerminal();
   Interrupts::Get().Start(interactive ? Interrupts::Insistence::kKeepRunning
                                       : Interrupts::Insistence::kEnd);
-  const auto database = OpenDatabase(arguments.database, arguments.options);
-  if (database == nullptr) return ExitCode::kCannotOpen;
-  const ExitCode code = RunSession(arguments, *database, interactive);
-  const arrow::Status closed = database->Close();
+  Display display = DisplayOf(arguments.mode);
+  display.max_rows = arguments.max_rows;
+  display.headers = arguments.headers;
+  display.null_text = arguments.null_text;
+  Console console({arguments.options, interactive, arguments.safe}, std::move(display));
+  console.settings().echoes = arguments.echoes;
+  if (const arrow::Status opened = console.Open(arguments.database); !opened.ok()) {
+    PrintToStderr(ErrorText(opened));
+    return ExitCode::kCannotOpen;
+  }
+  const ExitCode code = RunSession(arguments, console);
+  const arrow::Status closed = console.Close();
   if (closed.ok() || code != ExitCode::kDone) return code;
   PrintToStderr(ErrorText(closed));
   return ExitCode::kStatementFailed;

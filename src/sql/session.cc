@@ -1,8 +1,10 @@
 #include "sql/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "duckdb/main/database_manager.hpp"
+#include "duckdb/main/valid_checker.hpp"
 #include "pyralog/error.h"
 #include "sql/errors.h"
 #include "sql/parameter_value.h"
@@ -10,6 +12,7 @@
 #include "sql/result_batch.h"
 #include "sql/result_reader.h"
 #include "sql/statement_type.h"
+#include "sql/text_result.h"
 
 namespace pyralog::sql {
 namespace {
@@ -160,18 +163,30 @@ arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, ParameterMap& parame
   });
 }
 
+std::shared_ptr<void> SessionConnection::OwnerOf(const duckdb::QueryResult& result) {
+  std::shared_ptr<void> owner = shared_from_this();
+  if (result.type == duckdb::QueryResultType::STREAM_RESULT) {
+    owner = std::make_shared<OpenResult>(connection_, std::move(owner));
+    open_result_ = owner;
+  }
+  return owner;
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SessionConnection::Read(
     Result result, std::shared_ptr<arrow::Schema>* schema) {
   if (*schema == nullptr) {
     *schema = ResultSchema(result->types, result->names, result->client_properties.time_zone);
   }
-  std::shared_ptr<void> owner = shared_from_this();
-  if (result->type == duckdb::QueryResultType::STREAM_RESULT) {
-    owner = std::make_shared<OpenResult>(connection_, std::move(owner));
-    open_result_ = owner;
-  }
+  std::shared_ptr<void> owner = OwnerOf(*result);
   return MakeResultReader(
       std::move(result), *schema,
+      [this](const duckdb::ErrorData& error) { return StatusOfFailure(error); }, std::move(owner));
+}
+
+arrow::Result<std::unique_ptr<TextResult>> SessionConnection::ReadText(Result result) {
+  std::shared_ptr<void> owner = OwnerOf(*result);
+  return MakeTextResult(
+      std::move(result), connection_->context,
       [this](const duckdb::ErrorData& error) { return StatusOfFailure(error); }, std::move(owner));
 }
 
@@ -217,6 +232,23 @@ bool SessionConnection::InTransaction() const {
 void SessionConnection::Interrupt() {
   const std::lock_guard lock(interrupt_mutex_);
   connection_->Interrupt();
+}
+
+std::optional<double> SessionConnection::Progress() {
+  const std::lock_guard lock(interrupt_mutex_);
+  const double percentage = connection_->context->GetQueryProgress().GetPercentage();
+  if (percentage < 0) return std::nullopt;
+  return std::min(percentage / 100, 1.0);
+}
+
+TransactionState SessionConnection::transaction_state() {
+  auto& transaction = connection_->context->transaction;
+  if (transaction.IsAutoCommit() || !transaction.HasActiveTransaction()) {
+    return TransactionState::kNone;
+  }
+  return duckdb::ValidChecker::IsInvalidated(transaction.ActiveTransaction())
+             ? TransactionState::kAborted
+             : TransactionState::kOpen;
 }
 
 arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Params& params) {
@@ -290,6 +322,16 @@ void SqlSession::SetTableResolver(TableResolver resolver) {
 }
 
 bool SqlSession::InTransaction() const { return connection_->InTransaction(); }
+arrow::Result<std::unique_ptr<TextResult>> SqlSession::QueryText(std::string_view sql,
+                                                                 const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  if (result == nullptr) return EmptyTextResult();
+  return connection_->ReadText(std::move(result));
+}
+
+TransactionState SqlSession::transaction_state() { return connection_->transaction_state(); }
+
+std::optional<double> SqlSession::Progress() { return connection_->Progress(); }
 
 void SqlSession::Interrupt() { connection_->Interrupt(); }
 

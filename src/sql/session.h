@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -54,14 +55,21 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
       Result result, std::shared_ptr<arrow::Schema>* schema);
   // Its rows, or its count of changes.
   arrow::Result<StatementResult> Take(Result result);
+  // The same as text.
+  arrow::Result<std::unique_ptr<TextResult>> ReadText(Result result);
   // Runs the result to its end and gives the number of rows changed.
   arrow::Result<int64_t> CountChanges(Result result);
 
+  TransactionState transaction_state();
   void Interrupt();
   void SetTableResolver(TableResolver resolver);
   bool InTransaction() const;
+  std::optional<double> Progress();
 
  private:
+  // What the reader of the result keeps alive while it reads.
+  std::shared_ptr<void> OwnerOf(const duckdb::QueryResult& result);
+
   explicit SessionConnection(std::shared_ptr<SharedDatabase> database);
 
   arrow::Status Connect();
@@ -93,7 +101,11 @@ class SqlSession final : public Session {
   arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) override;
   void SetTableResolver(TableResolver resolver) override;
   bool InTransaction() const override;
+  arrow::Result<std::unique_ptr<TextResult>> QueryText(std::string_view sql,
+                                                       const Params& params) override;
+  TransactionState transaction_state() override;
   void Interrupt() override;
+  std::optional<double> Progress() override;
 
  private:
   // Runs all statements and gives the result of the last; nothing when there is none.

@@ -65,16 +65,17 @@ def test_arrow_is_a_stream_for_each_result(binary: str) -> None:
 def test_box(pyralog: Run) -> None:
     done = pyralog("sql", "--out", "box", "-c", "SELECT 10 AS n, '漢字' AS text UNION ALL SELECT NULL, 'a' ORDER BY n")
     assert done.stdout == (
-        "┌──────┬──────┐\n│    n │ text │\n├──────┼──────┤\n│   10 │ 漢字 │\n│ NULL │ a    │\n└──────┴──────┘\n"
+        "┌─────────┬─────────┐\n│       n │ text    │\n│ integer │ varchar │\n├─────────┼─────────┤\n"
+        "│      10 │ 漢字    │\n│    NULL │ a       │\n└─────────┴─────────┘\n"
     )
 
 
 def test_box_shows_forty_rows_and_tells_how_many_there_are(pyralog: Run) -> None:
     query = "SELECT * FROM range(1000)"
     assert pyralog("sql", "--out", "box", "-c", query).stdout.endswith(
-        "│    39 │\n└───────┘\n... 1000 rows (40 shown)\n"
+        "│     39 │\n└────────┘\n... 1000 rows (40 shown)\n"
     )
-    assert pyralog("sql", "--out", "box", "--max-rows", "0", "-c", query).stdout.endswith("│   999 │\n└───────┘\n")
+    assert pyralog("sql", "--out", "box", "--max-rows", "0", "-c", query).stdout.endswith("│    999 │\n└────────┘\n")
 
 
 def test_box_shows_what_a_terminal_would_act_on(pyralog: Run) -> None:
