@@ -15,8 +15,8 @@
 namespace pyralog::cli {
 namespace {
 
-constexpr std::string_view kCommandNames[] = {"sql",    "cat",     "inspect",
-                                              "verify", "formats", "version"};
+constexpr std::string_view kCommandNames[] = {"sql",   "cat",     "inspect", "verify",
+                                              "stats", "formats", "version"};
 
 // Refuses the value with the status's text, as CLI11 wants it told.
 template <class Value>
@@ -139,6 +139,27 @@ std::string MisspeltCommand(const std::string& database) {
   return NearestWord(database, kCommandNames);
 }
 
+// ", did you mean --limit?" for the first option that the command does not have.
+std::string NearestOption(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* command = &app;
+  std::string unknown;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument(argv[i]);
+    const CLI::App* named = app.get_subcommand_no_throw(argument);
+    if (command == &app && named != nullptr) command = named;
+    if (!unknown.empty() || !argument.starts_with("--")) continue;
+    unknown = argument.substr(0, argument.find('='));
+    if (command->get_option_no_throw(unknown) != nullptr) unknown.clear();
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command->get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const std::string nearest =
+      NearestWord(unknown, std::vector<std::string_view>(known.begin(), known.end()));
+  return nearest.empty() || unknown.empty() ? "" : "; did you mean " + nearest + "?";
+}
+
 int RefuseUsage(const std::string& message) {
   PrintToStderr("error: " + message + "\nusage: pyralog [COMMAND] ...; pyralog --help says more");
   return static_cast<int>(ExitCode::kUsage);
@@ -167,9 +188,33 @@ struct Parser {
     inspect_command->add_option("path", inspect.path, "A file or a database's folder")->required();
     verify_command = app.add_subcommand("verify", "Read and check every byte of a database");
     verify_command->add_option("db", verify.database, "The database's folder")->required();
+    stats_command = app.add_subcommand("stats", "Files, bytes and rows of each table");
+    stats_command->add_option("db", stats.database, "The database's folder")->required();
+    AddMode(stats_command, &stats.mode);
     formats_command = app.add_subcommand("formats", "List the file formats of this build");
     AddMode(formats_command, &formats.mode);
-    version_command = app.add_subcommand("version", "Say the version");
+    version_command = app.add_subcommand("version", "Say what this program is made of");
+    AddExamples();
+  }
+
+  void AddExamples() {
+    sql_command->footer(
+        "Examples:\n"
+        "  pyralog sql --db shop -c \"SELECT * FROM orders LIMIT 3\"\n"
+        "  pyralog sql --out parquet -c \"FROM 'orders.csv'\" >orders.parquet\n"
+        "  pyralog sql --db shop -f load.sql -f report.sql");
+    cat_command->footer(
+        "Examples:\n"
+        "  pyralog cat orders.parquet --limit 10\n"
+        "  pyralog cat 'logs/*.jsonl' --out csv >logs.csv");
+    inspect_command->footer(
+        "Examples:\n"
+        "  pyralog inspect orders.parquet\n"
+        "  pyralog inspect shop");
+    verify_command->footer("Example:\n  pyralog verify shop && cp -r shop /backup/");
+    stats_command->footer("Example:\n  pyralog stats shop --out jsonl");
+    formats_command->footer("Example:\n  pyralog formats --out csv");
+    version_command->footer("Example:\n  pyralog version");
   }
 
   Arguments Take() {
@@ -180,6 +225,7 @@ struct Parser {
     if (cat_command->parsed()) return cat;
     if (inspect_command->parsed()) return inspect;
     if (verify_command->parsed()) return verify;
+    if (stats_command->parsed()) return stats;
     if (formats_command->parsed()) return formats;
     if (version_command->parsed()) return VersionArguments{};
     return shell;
@@ -191,11 +237,13 @@ struct Parser {
   CatArguments cat;
   InspectArguments inspect;
   VerifyArguments verify;
+  StatsArguments stats;
   FormatsArguments formats;
   CLI::App* sql_command;
   CLI::App* cat_command;
   CLI::App* inspect_command;
   CLI::App* verify_command;
+  CLI::App* stats_command;
   CLI::App* formats_command;
   CLI::App* version_command;
 };
@@ -203,6 +251,7 @@ struct Parser {
 std::optional<OutputMode> ModeOf(const Arguments& arguments) {
   if (const auto* sql = std::get_if<SqlArguments>(&arguments)) return sql->mode;
   if (const auto* cat = std::get_if<CatArguments>(&arguments)) return cat->mode;
+  if (const auto* stats = std::get_if<StatsArguments>(&arguments)) return stats->mode;
   if (const auto* formats = std::get_if<FormatsArguments>(&arguments)) return formats->mode;
   return std::nullopt;
 }
@@ -221,6 +270,8 @@ std::variant<Arguments, int> ParseArguments(int argc, char** argv) {
     if (written.ok() || out.reader_gone()) return static_cast<int>(ExitCode::kDone);
     PrintToStderr(ErrorText(written));
     return static_cast<int>(ExitCode::kStatementFailed);
+  } catch (const CLI::ExtrasError& error) {
+    return RefuseUsage(error.what() + NearestOption(parser.app, argc, argv));
   } catch (const CLI::ParseError& error) {
     return RefuseUsage(error.what());
   }

@@ -46,13 +46,17 @@ struct InspectArguments {
 struct VerifyArguments {
   std::string database;
 };
+struct StatsArguments {
+  std::string database;
+  std::optional<OutputMode> mode;
+};
 struct FormatsArguments {
   std::optional<OutputMode> mode;
 };
 struct VersionArguments {};
 
 using Arguments = std::variant<SqlArguments, CatArguments, InspectArguments, VerifyArguments,
-                               FormatsArguments, VersionArguments>;
+                               StatsArguments, FormatsArguments, VersionArguments>;
 
 // Either what to do, or the exit code when the command line itself is answered (--help) or refused;
 // the text for stdout or stderr then has been written.

@@ -14,6 +14,7 @@ ExitCode RunSql(const SqlArguments& arguments);
 ExitCode RunCat(const CatArguments& arguments);
 ExitCode RunInspect(const InspectArguments& arguments);
 ExitCode RunVerify(const VerifyArguments& arguments);
+ExitCode RunStats(const StatsArguments& arguments);
 ExitCode RunFormats(const FormatsArguments& arguments);
 ExitCode RunVersion();
 

@@ -112,8 +112,17 @@ Completion Complete(Console& console, std::string_view before, std::string_view 
   const std::string text = std::string(before) + std::string(line);
   Completion completion;
   completion.start = line.size();
-  const Interrupts::Statement interruptible(&console.session());
-  const auto result = console.session().QueryText(
+  // An error would end an open transaction: then another session is asked, which does not see what
+  // the transaction has made.
+  std::unique_ptr<Session> aside;
+  if (console.session().transaction_state() != TransactionState::kNone) {
+    auto made = console.Connect();
+    if (!made.ok()) return completion;
+    aside = *std::move(made);
+  }
+  Session& session = aside != nullptr ? *aside : console.session();
+  const Interrupts::Statement interruptible(&session);
+  const auto result = session.QueryText(
       "SELECT suggestion, suggestion_start FROM sql_auto_complete(" + QuoteText(text) + ")");
   if (!result.ok()) return completion;
   while (true) {

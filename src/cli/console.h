@@ -45,6 +45,8 @@ class Console {
   // Opens the database (empty: one in memory) in place of the one that is open, which stays when it
   // fails.
   arrow::Status Open(const std::string& path);
+  // Another session of the database.
+  arrow::Result<std::unique_ptr<Session>> Connect() { return database_->Connect(); }
   // Closes it cleanly.
   arrow::Status Close();
 
@@ -134,8 +136,8 @@ class Console {
   std::string command_;              // its beginning, of kCommand
   bool wants_to_quit_ = false;
   ExitCode failure_ = ExitCode::kDone;
-  int file_depth_ = 0;                // files that read files
-  int64_t rows_ = 0;                  // of the last result
+  int file_depth_ = 0;  // files that read files
+  int64_t rows_ = 0;    // of the last result
   bool wiped_line_ = false;
   class ProgressBar* bar_ = nullptr;  // of the running statement
 };

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/display_width.h"
 #include "cli/inspect_database.h"
+#include "cli/inspect_parquet.h"
 #include "cli/interrupts.h"
 #include "cli/quantity.h"
 #include "cli/sql_text.h"
@@ -67,6 +68,10 @@ arrow::Result<std::string> DescribeFile(const std::string& path) {
   }
   for (const formats::Member& member : dataset->members()) {
     ARROW_RETURN_NOT_OK(AppendMember(*dataset, member, path, &text));
+  }
+  if (format.name == "parquet") {
+    ARROW_ASSIGN_OR_RAISE(const std::string layout, DescribeParquetLayout(path));
+    text += layout;
   }
   return text;
 }

@@ -30,11 +30,11 @@ struct BoundKeys {
   const char* function;
 };
 constexpr BoundKeys kKeys[] = {
-    {"\\e[A", "pyralog-up"},      {"\\eOA", "pyralog-up"},           {"\\e[B", "pyralog-down"},
-    {"\\eOB", "pyralog-down"},    {"\\e[H", "ed-move-to-beg"},       {"\\eOH", "ed-move-to-beg"},
-    {"\\e[1~", "ed-move-to-beg"}, {"\\e[F", "ed-move-to-end"},       {"\\eOF", "ed-move-to-end"},
-    {"\\e[4~", "ed-move-to-end"}, {"\\e[3~", "ed-delete-next-char"}, {"\\e[1;5C", "em-next-word"},
-    {"\\e[1;5D", "ed-prev-word"},
+    {"^A", "pyralog-begin"},           {"^E", "pyralog-end"},        {"\\e[A", "pyralog-up"},
+    {"\\eOA", "pyralog-up"},           {"\\e[B", "pyralog-down"},    {"\\eOB", "pyralog-down"},
+    {"\\e[H", "pyralog-begin"},        {"\\eOH", "pyralog-begin"},   {"\\e[1~", "pyralog-begin"},
+    {"\\e[F", "pyralog-end"},          {"\\eOF", "pyralog-end"},     {"\\e[4~", "pyralog-end"},
+    {"\\e[3~", "ed-delete-next-char"}, {"\\e[1;5C", "em-next-word"}, {"\\e[1;5D", "ed-prev-word"},
 };
 constexpr char kEndOfInput = '\x04';  // Ctrl-D
 
@@ -175,6 +175,22 @@ bool MoveByLine(EditLine* editor, bool up) {
   return true;
 }
 
+// Home and End stay within the line of a statement of several lines.
+unsigned char MoveToBegin(EditLine* editor, int) {
+  const LineInfoW* line = el_wline(editor);
+  const wchar_t* begin = line->cursor;
+  while (begin > line->buffer && begin[-1] != L'\n') --begin;
+  el_cursor(editor, static_cast<int>(begin - line->cursor));
+  return CC_REFRESH;
+}
+
+unsigned char MoveToEnd(EditLine* editor, int) {
+  const LineInfoW* line = el_wline(editor);
+  const wchar_t* end = std::find(line->cursor, line->lastchar, L'\n');
+  el_cursor(editor, static_cast<int>(end - line->cursor));
+  return CC_REFRESH;
+}
+
 unsigned char MoveUp(EditLine* editor, int) {
   if (MoveByLine(editor, /*up=*/true)) return CC_REFRESH;
   el_push(editor, kHistoryBack);
@@ -222,6 +238,8 @@ LineEditor::LineEditor(std::string history_path, Completer completer)
   el_set(edit.editor, EL_ADDFN, "pyralog-complete", "Complete the word", CompleteLine);
   el_set(edit.editor, EL_ADDFN, "pyralog-up", "A line up, or an entry back", MoveUp);
   el_set(edit.editor, EL_ADDFN, "pyralog-down", "A line down, or an entry forth", MoveDown);
+  el_set(edit.editor, EL_ADDFN, "pyralog-begin", "To the line's beginning", MoveToBegin);
+  el_set(edit.editor, EL_ADDFN, "pyralog-end", "To the line's end", MoveToEnd);
   el_set(edit.editor, EL_BIND, "^I", "pyralog-complete", nullptr);
   el_set(edit.editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   el_set(edit.editor, EL_BIND, kHistoryBack, "ed-prev-history", nullptr);

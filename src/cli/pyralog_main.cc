@@ -15,6 +15,7 @@ struct RunCommand {
   ExitCode operator()(const CatArguments& arguments) const { return RunCat(arguments); }
   ExitCode operator()(const InspectArguments& arguments) const { return RunInspect(arguments); }
   ExitCode operator()(const VerifyArguments& arguments) const { return RunVerify(arguments); }
+  ExitCode operator()(const StatsArguments& arguments) const { return RunStats(arguments); }
   ExitCode operator()(const FormatsArguments& arguments) const { return RunFormats(arguments); }
   ExitCode operator()(const VersionArguments&) const { return RunVersion(); }
 };

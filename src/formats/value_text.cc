@@ -1,5 +1,6 @@
 #include "formats/value_text.h"
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,13 @@
 
 namespace pyralog::formats {
 namespace {
+
+// SQL's infinite dates and times are the greatest value and its negation.
+bool AppendInfinity(int64_t value, int64_t infinity, std::string* out) {
+  if (value != infinity && value != -infinity) return false;
+  *out += value > 0 ? "infinity" : "-infinity";
+  return true;
+}
 
 // Chooses the class for a type.
 class TextMaker {
@@ -53,7 +61,8 @@ class TextMaker {
 
   arrow::Status Visit(const arrow::Date32Type&) {
     return Temporal([](const arrow::Array& array, int64_t row, std::string* out) {
-      AppendDate(static_cast<const arrow::Date32Array&>(array).Value(row), out);
+      const int32_t days = static_cast<const arrow::Date32Array&>(array).Value(row);
+      if (!AppendInfinity(days, std::numeric_limits<int32_t>::max(), out)) AppendDate(days, out);
     });
   }
   arrow::Status Visit(const arrow::Date64Type&) {
@@ -79,8 +88,13 @@ class TextMaker {
     const char* zone = type.timezone().empty() ? "" : json ? "Z" : "+00";
     return Temporal(
         [unit = type.unit(), json, zone](const arrow::Array& array, int64_t row, std::string* out) {
-          AppendTimestamp(static_cast<const arrow::TimestampArray&>(array).Value(row), unit,
-                          json ? 'T' : ' ', out);
+          const int64_t value = static_cast<const arrow::TimestampArray&>(array).Value(row);
+          // In nanoseconds the greatest value is a time that others use as one.
+          const bool has_infinity = unit != arrow::TimeUnit::NANO;
+          if (has_infinity && AppendInfinity(value, std::numeric_limits<int64_t>::max(), out)) {
+            return;
+          }
+          AppendTimestamp(value, unit, json ? 'T' : ' ', out);
           *out += zone;
         });
   }

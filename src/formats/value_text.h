@@ -9,6 +9,7 @@
 //   binary                    base64 in quotes                      base64
 //   date, time, timestamp     ISO 8601 in quotes; with a zone:      a space in place of T; +00
 //                             UTC with Z
+//                             infinity, -infinity                   the same
 //   duration, interval        ISO 8601 in quotes ("PT1.5S")         without quotes
 //   struct, map, lists        object, object (keys as text), array  the JSON text
 //   union, dictionary,        the value itself                      the same

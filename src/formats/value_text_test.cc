@@ -83,6 +83,14 @@ TEST(ValueText, DatesAndTimesAreIso8601) {
             R"("P1M-2DT0.000003S"|"P0D")");
 }
 
+TEST(ValueText, InfiniteDatesAndTimesAreWords) {
+  EXPECT_EQ(Json(arrow::date32(), "[2147483647, -2147483647]"), R"("infinity"|"-infinity")");
+  const auto micros = arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+  EXPECT_EQ(Plain(micros, "[9223372036854775807, -9223372036854775807]"), "infinity|-infinity");
+  EXPECT_EQ(Plain(arrow::timestamp(arrow::TimeUnit::NANO), "[9223372036854775807]"),
+            "2262-04-11 23:47:16.854775807");
+}
+
 TEST(ValueText, EveryTimestampHasText) {
   for (const int64_t value :
        {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()}) {

@@ -224,11 +224,23 @@ def test_usage(pyralog: Run, arguments: list[str]) -> None:
     assert done.stderr.startswith("error: ")
 
 
+def test_what_is_misspelt_is_answered_with_the_nearest(pyralog: Run) -> None:
+    for arguments, nearest in (
+        (["sqll"], "did you mean sql?"),
+        (["cat", "x", "--limti", "3"], "did you mean --limit?"),
+        (["sql", "--durabilty=full"], "did you mean --durability?"),
+    ):
+        done = pyralog(*arguments)
+        assert done.returncode == 64 and nearest in done.stderr
+
+
 def test_help_and_version(pyralog: Run) -> None:
     assert pyralog("--help").returncode == 0
     assert "--select" in pyralog("cat", "--help").stdout
     version = pyralog("version").stdout
-    assert version.startswith("pyralog ") and pyralog("--version").stdout == version
+    assert version.splitlines()[0] + "\n" == pyralog("--version").stdout
+    for part in ("pyralog ", "DuckDB  v1.5", "Arrow   26.", "SIMD    ", "built   "):
+        assert part in version
 
 
 def test_a_reader_that_leaves_is_no_failure(binary: str) -> None:
