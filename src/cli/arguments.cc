@@ -145,8 +145,9 @@ std::string NearestOption(const CLI::App& app, int argc, char** argv) {
   std::string unknown;
   for (int i = 1; i < argc; ++i) {
     const std::string argument(argv[i]);
-    const CLI::App* named = app.get_subcommand_no_throw(argument);
-    if (command == &app && named != nullptr) command = named;
+    for (const CLI::App* named : app.get_subcommands([](const CLI::App*) { return true; })) {
+      if (command == &app && named->get_name() == argument) command = named;
+    }
     if (!unknown.empty() || !argument.starts_with("--")) continue;
     unknown = argument.substr(0, argument.find('='));
     if (command->get_option_no_throw(unknown) != nullptr) unknown.clear();
