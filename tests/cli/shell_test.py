@@ -172,8 +172,10 @@ def test_history_has_whole_statements_once(shell: Terminal, binary: str, tmp_pat
     shell.send("\x1b[A\x1b[A")  # the entry before the last, whose cursor is on its last line
     shell.expect("AS y;")
     shell.ask("", "│      22 │")
+    shell.send("\x1b[A")
+    shell.expect("AS y;")
     # Up a line within it: the cursor is behind 22.
-    shell.ask("\x1b[A\x1b[A\x7f\x7f33", "│      33 │")
+    shell.ask("\x1b[A\x7f\x7f33", "│      33 │")
     assert shell.leave() == 0
     lines = (tmp_path / "state" / "pyralog" / "history").read_text().splitlines()
     assert lines[-1].startswith("SELECT\\n") and "33" in lines[-1]
