@@ -101,18 +101,19 @@ arrow::Status EngineImpl::CheckTables(const PreparedCommit& prepared) const {
 }
 
 arrow::Status EngineImpl::ResolveDeletions(PreparedTable* table) const {
-  std::map<RowSourcePtr, std::vector<int64_t>> resolved;
+  std::map<RowSourcePtr, RowSet> resolved;
+  bool conflict = false;
   for (const PreparedTable::Deletions& d : table->deletions) {
-    for (int64_t row : d.rows) {
-      RowPlace place = Relocated({d.source, row});
-      if (!place.source || place.source->deaths().IsDead(place.row))
-        return Conflict("the row was changed or deleted");
-      resolved[std::move(place.source)].push_back(place.row);
-    }
+    d.rows.ForEach([&](uint32_t row) {
+      RowPlace place = conflict ? RowPlace{} : Relocated({d.source, row});
+      conflict = conflict || !place.source || place.source->deaths().IsDead(place.row);
+      if (!conflict) resolved[std::move(place.source)].Add(static_cast<uint32_t>(place.row));
+    });
   }
+  if (conflict) return Conflict("the row was changed or deleted");
   table->deletions.clear();
   for (auto& [source, rows] : resolved) {
-    std::sort(rows.begin(), rows.end());
+    rows.Sort();
     table->deletions.push_back({source, std::move(rows)});
   }
   return arrow::Status::OK();
@@ -162,8 +163,8 @@ arrow::Status EngineImpl::CheckKeys(const PreparedCommit& prepared,
   return arrow::Status::OK();
 }
 
-arrow::Result<std::string> EngineImpl::EncodeRecord(const PreparedCommit& prepared,
-                                                    CommitNumber commit) {
+arrow::Result<EncodedCommit> EngineImpl::EncodeRecord(const PreparedCommit& prepared,
+                                                      CommitNumber commit) {
   CommitRecord record;
   record.commit = commit;
   record.meta = prepared.meta;
@@ -181,11 +182,15 @@ arrow::Result<std::string> EngineImpl::EncodeRecord(const PreparedCommit& prepar
       ordinal += table.batches[b]->num_rows();
     }
     for (const PreparedTable::Deletions& d : table.deletions) {
-      LoggedDeletions logged{table.table, std::nullopt, {d.rows.begin(), d.rows.end()}};
+      LoggedDeletions logged{table.table, std::nullopt, {}, {}};
       for (const SourceEntry& entry : version->second->sources) {
-        if (entry.segment == d.source) logged.segment = entry.segment->meta().id;
-        if (entry.memtable != d.source) continue;
-        for (uint64_t& row : logged.rows) row += entry.memtable->first_ordinal();
+        if (entry.segment == d.source) {
+          logged.segment = entry.segment->meta().id;
+          logged.rows = d.rows;
+        } else if (entry.memtable == d.source) {
+          const uint64_t first = entry.memtable->first_ordinal();
+          d.rows.ForEach([&](uint32_t row) { logged.ordinals.push_back(first + row); });
+        }
       }
       record.deletions.push_back(std::move(logged));
     }
@@ -193,14 +198,13 @@ arrow::Result<std::string> EngineImpl::EncodeRecord(const PreparedCommit& prepar
       SegmentMeta meta = segment->meta();
       meta.min_birth = meta.max_birth = commit;
       record.segments.push_back(meta);
-      const auto deaths = segment->deaths().AllDeaths(CommitNumber::Max());
-      if (deaths.empty()) continue;
-      LoggedDeletions logged{table.table, meta.id, {}};
-      for (const Death& death : deaths) logged.rows.push_back(death.row);
-      record.deletions.push_back(std::move(logged));
+      RowSet dead = segment->deaths().DeadRows(CommitNumber::Max());
+      if (dead.empty()) continue;
+      record.deletions.push_back({table.table, meta.id, std::move(dead), {}});
     }
   }
-  return EncodeCommitRecord(record);
+  ARROW_ASSIGN_OR_RAISE(std::string body, EncodeCommitRecord(record));
+  return EncodedCommit{CommitRecordType(record), std::move(body)};
 }
 
 arrow::Status EngineImpl::ApplyRows(PreparedTable* table, const TableVersion& version,
@@ -208,7 +212,7 @@ arrow::Status EngineImpl::ApplyRows(PreparedTable* table, const TableVersion& ve
   const CommitNumber oldest =
       commit.value() % kForgetEvery == 0 ? OldestSnapshot() : CommitNumber{};
   for (const PreparedTable::Deletions& d : table->deletions) {
-    for (int64_t row : d.rows) d.source->deaths().Kill(row, commit);
+    d.rows.ForEach([&](uint32_t row) { d.source->deaths().Kill(row, commit); });
     if (oldest.value() > 0) d.source->deaths().Forget(oldest);
   }
   MemTable& memtable = *version.active();
@@ -322,17 +326,17 @@ arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit* prepared) {
   }
   ARROW_RETURN_NOT_OK(CheckReferences(*prepared));
   const CommitNumber commit = last_commit_.Next();
-  std::string record;
+  EncodedCommit record{kCommitRecord, {}};
   if (options_.durability != Durability::kOff) {
     ARROW_ASSIGN_OR_RAISE(record, EncodeRecord(*prepared, commit));
-    ARROW_RETURN_NOT_OK(log_.Reserve(record.size()));
+    ARROW_RETURN_NOT_OK(log_.Reserve(record.body.size()));
   }
   if (auto applied = ApplyCommit(std::move(*prepared), commit); !applied.ok()) {
     Fail(applied, "applying a commit");
     return applied;
   }
   last_commit_ = commit;
-  log_bytes_total_.fetch_add(record.size(), std::memory_order_relaxed);
+  log_bytes_total_.fetch_add(record.body.size(), std::memory_order_relaxed);
   log_.Queue(std::move(record), commit);
   return commit;
 }

@@ -44,21 +44,21 @@ void CommitLog::UpdateAvailable() {
   available_ = reserved > queued_bytes_ ? reserved - queued_bytes_ : 0;
 }
 
-void CommitLog::Queue(std::string record, CommitNumber commit) {
+void CommitLog::Queue(EncodedCommit record, CommitNumber commit) {
   MutexLock lock(mutex_);
   last_queued_ = commit;
   if (!writer_) {
     durable_.store(commit, std::memory_order_release);
     return;
   }
-  const uint64_t bytes = record.size() + kRecordFrame + kGroupSlack;
+  const uint64_t bytes = record.body.size() + kRecordFrame + kGroupSlack;
   queued_bytes_ += bytes;
   available_ -= std::min(available_, bytes);
   queue_.push_back(std::move(record));
 }
 
 arrow::Status CommitLog::WriteQueued(bool sync) {
-  std::vector<std::string> records = std::exchange(queue_, {});
+  std::vector<EncodedCommit> records = std::exchange(queue_, {});
   queued_bytes_ = 0;
   const CommitNumber last = last_queued_;
   sync = sync && (!records.empty() || unsynced_);
@@ -69,7 +69,7 @@ arrow::Status CommitLog::WriteQueued(bool sync) {
   if (!records.empty()) {
     std::vector<LogRecord> group;
     group.reserve(records.size());
-    for (const std::string& record : records) group.push_back({kCommitRecord, record});
+    for (const EncodedCommit& record : records) group.push_back({record.type, record.body});
     status = writer->AppendGroup(group);
   }
   if (status.ok() && sync) status = writer->Sync();

@@ -21,6 +21,11 @@
 
 namespace pyralog::lsm {
 
+struct EncodedCommit {
+  uint32_t type;  // of the record
+  std::string body;
+};
+
 class CommitLog {
  public:
   explicit CommitLog(Durability durability) : durability_(durability), durable_(CommitNumber{}) {}
@@ -35,7 +40,7 @@ class CommitLog {
   // Space for a record of this size, kept apart until it is queued. kNoSpace changes nothing.
   arrow::Status Reserve(uint64_t bytes) EXCLUDES(mutex_);
   // Queues one commit's record. Order of calls is order in the log. REQUIRES: Reserve.
-  void Queue(std::string record, CommitNumber commit) EXCLUDES(mutex_);
+  void Queue(EncodedCommit record, CommitNumber commit) EXCLUDES(mutex_);
   // Returns when the commit is durable as the setting says.
   arrow::Status WaitDurable(CommitNumber commit) EXCLUDES(mutex_);
   // Writes and syncs (whatever the setting) all that is queued.
@@ -59,7 +64,7 @@ class CommitLog {
   mutable Mutex mutex_;
   CondVar idle_;
   std::unique_ptr<RecordLogWriter> writer_ GUARDED_BY(mutex_);
-  std::vector<std::string> queue_ GUARDED_BY(mutex_);
+  std::vector<EncodedCommit> queue_ GUARDED_BY(mutex_);
   uint64_t queued_bytes_ GUARDED_BY(mutex_) = 0;
   // Reserved bytes that no queued record needs, at the least.
   uint64_t available_ GUARDED_BY(mutex_) = 0;

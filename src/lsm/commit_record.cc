@@ -1,5 +1,8 @@
 #include "lsm/commit_record.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/endian.h"
 #include "pyralog/error.h"
 
@@ -10,6 +13,7 @@ constexpr uint8_t kPut = 1;
 constexpr uint8_t kDelete = 2;
 constexpr uint8_t kInMemtables = 1;
 constexpr uint8_t kInSegment = 2;
+constexpr uint8_t kInSegmentBitmap = 3;
 
 void AppendString(std::string* out, std::string_view s) {
   AppendLittle(out, static_cast<uint32_t>(s.size()));
@@ -26,16 +30,20 @@ void AppendSegment(std::string* out, const SegmentMeta& m) {
 
 void AppendDeletions(std::string* out, const LoggedDeletions& d) {
   AppendLittle(out, d.table.value());
-  AppendLittle(out, d.segment ? kInSegment : kInMemtables);
-  AppendLittle(out, d.segment ? d.segment->value() : uint64_t{0});
-  AppendLittle(out, static_cast<uint32_t>(d.rows.size()));
-  for (uint64_t row : d.rows) {
-    if (d.segment) {
-      AppendLittle(out, static_cast<uint32_t>(row));
-    } else {
-      AppendLittle(out, row);
-    }
+  if (!d.segment) {
+    AppendLittle(out, kInMemtables);
+    AppendLittle(out, uint64_t{0});
+    AppendLittle(out, static_cast<uint32_t>(d.ordinals.size()));
+    for (const uint64_t ordinal : d.ordinals) AppendLittle(out, ordinal);
+    return;
   }
+  AppendLittle(out, d.rows.words().empty() ? kInSegment : kInSegmentBitmap);
+  AppendLittle(out, d.segment->value());
+  AppendLittle(out, static_cast<uint32_t>(d.rows.size()));
+  for (const uint32_t row : d.rows.list()) AppendLittle(out, row);
+  if (d.rows.words().empty()) return;
+  AppendLittle(out, static_cast<uint32_t>(d.rows.words().size()));
+  for (const uint64_t word : d.rows.words()) AppendLittle(out, word);
 }
 
 // Takes values off the front of the bytes; after the first one that does not fit, everything is
@@ -45,6 +53,7 @@ class Cursor {
   explicit Cursor(std::string_view bytes) : rest_(bytes) {}
   bool ok() const { return ok_; }
   bool at_end() const { return rest_.empty(); }
+  void Fail() { ok_ = false; }
   template <class T>
   T Take() {
     if (!Fits(sizeof(T))) return T{};
@@ -87,20 +96,60 @@ SegmentMeta TakeSegment(Cursor* in) {
   return m;
 }
 
+// `n` rows as a list.
+RowSet TakeRowList(Cursor* in, uint32_t n) {
+  RowSet rows;
+  for (uint32_t i = 0; i < n; ++i) {
+    const auto row = in->Take<uint32_t>();
+    if (!rows.empty() && row <= rows.max()) in->Fail();
+    if (!in->ok()) return rows;
+    rows.Add(row);
+  }
+  return rows;
+}
+
+// `n` rows as a bitmap.
+RowSet TakeRowBitmap(Cursor* in, uint32_t n) {
+  RowSet rows;
+  const uint32_t words = in->TakeCount(sizeof(uint64_t));
+  if (words > (uint64_t{1} << 32) / 64) in->Fail();
+  for (uint32_t w = 0; w < words && in->ok(); ++w) {
+    for (auto bits = in->Take<uint64_t>(); bits != 0; bits &= bits - 1) {
+      rows.Add(w * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
+    }
+  }
+  if (rows.size() != n) in->Fail();
+  return rows;
+}
+
 LoggedDeletions TakeDeletions(Cursor* in) {
   LoggedDeletions d;
   d.table = TableId(in->Take<uint32_t>());
-  const bool in_segment = in->Take<uint8_t>() == kInSegment;
+  const auto where = in->Take<uint8_t>();
   const auto segment = in->Take<uint64_t>();
-  if (in_segment) d.segment = SegmentId(segment);
-  const uint32_t n = in->TakeCount(in_segment ? 4 : 8);
-  d.rows.reserve(n);
-  for (uint32_t i = 0; i < n; ++i)
-    d.rows.push_back(in_segment ? in->Take<uint32_t>() : in->Take<uint64_t>());
+  if (where == kInSegment) {
+    d.segment = SegmentId(segment);
+    d.rows = TakeRowList(in, in->TakeCount(sizeof(uint32_t)));
+  } else if (where == kInSegmentBitmap) {
+    d.segment = SegmentId(segment);
+    d.rows = TakeRowBitmap(in, in->Take<uint32_t>());
+  } else if (where == kInMemtables) {
+    const uint32_t n = in->TakeCount(sizeof(uint64_t));
+    d.ordinals.reserve(n);
+    for (uint32_t i = 0; i < n; ++i) d.ordinals.push_back(in->Take<uint64_t>());
+  } else {
+    in->Fail();
+  }
   return d;
 }
 
 }  // namespace
+
+uint32_t CommitRecordType(const CommitRecord& record) {
+  const bool bitmaps = std::ranges::any_of(
+      record.deletions, [](const LoggedDeletions& d) { return !d.rows.words().empty(); });
+  return bitmaps ? kBigCommitRecord : kCommitRecord;
+}
 
 arrow::Result<std::string> EncodeCommitRecord(const CommitRecord& record) {
   std::string out;

@@ -1,4 +1,5 @@
-// What one commit writes to the write-ahead log: record type 1, all integers little-endian.
+// What one commit writes to the write-ahead log: record type 1, or 2 when a bitmap (3) is in it; all
+// integers little-endian.
 //
 //    u64 commit number
 //    u32 n metadata changes   n x { u8 op (1 put, 2 delete); string key; string value (put) }
@@ -8,9 +9,10 @@
 //                                   string rows (row_codec.h) }
 //    u32 n segments           n x SegmentMeta as 10 u64 in declaration order (spilled by a big
 //                                 transaction)
-//    u32 n deletions          n x { u32 table; u8 where (1 memtables, 2 segment);
+//    u32 n deletions          n x { u32 table; u8 where (1 memtables, 2 and 3 segment);
 //                                   u64 segment id (0 for 1);
-//                                   u32 n; n x u64 ordinal (1) or u32 row (2), ascending }
+//                                   u32 n; n x u64 ordinal (1) or u32 row (2), ascending; or (3)
+//                                   u32 words, words x u64: n bits, bit r % 64 of word r / 64 }
 //   A string is u32 length + bytes.
 //
 // Order of effect: table changes, metadata, deletions, segments, rows. A row in a memtable is named
@@ -26,12 +28,14 @@
 
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
+#include "lsm/row_set.h"
 #include "lsm/segment.h"
 #include "pyralog/ids.h"
 
 namespace pyralog::lsm {
 
 constexpr uint32_t kCommitRecord = 1;
+constexpr uint32_t kBigCommitRecord = 2;  // it holds bitmaps; not known to the first builds
 
 struct MetaChange {
   std::string key;
@@ -55,7 +59,8 @@ struct LoggedRows {
 struct LoggedDeletions {
   TableId table;
   std::optional<SegmentId> segment;  // nullopt: in memtables
-  std::vector<uint64_t> rows;        // ordinals, or rows of the segment; ascending
+  RowSet rows;                       // of the segment
+  std::vector<uint64_t> ordinals;    // of rows in memtables; ascending
 };
 
 struct CommitRecord {
@@ -68,6 +73,8 @@ struct CommitRecord {
 };
 
 arrow::Result<std::string> EncodeCommitRecord(const CommitRecord& record);
+// The type of the record that it makes: kCommitRecord or kBigCommitRecord.
+uint32_t CommitRecordType(const CommitRecord& record);
 // `body` must outlive the result, which points into it. kDamaged when the bytes are not what
 // EncodeCommitRecord makes.
 arrow::Result<CommitRecord> DecodeCommitRecord(std::string_view body);

@@ -15,7 +15,9 @@ CommitRecord ExampleRecord(const std::string& rows) {
   record.meta = {{"a", "x"}, {"b", std::nullopt}};
   record.tables = {{TableOp::kDrop, TableId(3), nullptr}};
   record.rows = {{TableId(1), 1, 40, rows}};
-  record.deletions = {{TableId(1), std::nullopt, {12}}, {TableId(1), SegmentId(5), {0, 2}}};
+  record.deletions = {{TableId(1), std::nullopt, {}, {12}}, {TableId(1), SegmentId(5), {}, {}}};
+  record.deletions[1].rows.Add(0);
+  record.deletions[1].rows.Add(2);
   return record;
 }
 
@@ -53,9 +55,27 @@ TEST(CommitRecord, ComesBackAsItWas) {
   EXPECT_EQ(back.segments[0].index_check, 0xABCDEFu);
   EXPECT_EQ(back.segments[0].min_birth, CommitNumber(7));
   ASSERT_EQ(back.deletions.size(), 2u);
-  EXPECT_EQ(back.deletions[0].rows, std::vector<uint64_t>{12});
+  EXPECT_EQ(back.deletions[0].ordinals, std::vector<uint64_t>{12});
   EXPECT_EQ(back.deletions[1].segment, SegmentId(5));
-  EXPECT_EQ(back.deletions[1].rows, (std::vector<uint64_t>{0, 2}));
+  EXPECT_EQ(back.deletions[1].rows, record.deletions[1].rows);
+  EXPECT_EQ(CommitRecordType(record), kCommitRecord);
+}
+
+TEST(CommitRecord, ManyDeletionsAreABitEach) {
+  CommitRecord record = ExampleRecord("rows");
+  RowSet& rows = record.deletions[1].rows;
+  for (uint32_t row = 3; row < 1000000; ++row) rows.Add(row);
+  const std::string bytes = EncodeCommitRecord(record).ValueOrDie();
+  EXPECT_LT(bytes.size(), 1000000 / 8 + 1000);
+  EXPECT_EQ(CommitRecordType(record), kBigCommitRecord);
+  EXPECT_EQ(DecodeCommitRecord(bytes).ValueOrDie().deletions[1].rows, rows);
+  for (size_t size = 0; size < bytes.size(); size += 777) {
+    EXPECT_TRUE(IsDamaged(DecodeCommitRecord({bytes.data(), size}).status())) << size;
+  }
+  // A bit more or less than it says.
+  std::string other = bytes;
+  other.back() ^= 1;
+  EXPECT_TRUE(IsDamaged(DecodeCommitRecord(other).status()));
 }
 
 TEST(CommitRecord, EveryPrefixIsRefused) {

@@ -36,43 +36,43 @@ static_assert(sizeof(PackEntry) == kPackEntryBytes, "read and written as it stan
 
 // --- Writing -------------------------------------------------------------------------------------
 
-bool RowsAscend(const std::vector<Death>& deaths) {
-  for (size_t i = 1; i < deaths.size(); ++i) {
-    if (deaths[i].row <= deaths[i - 1].row) return false;
+bool RunsFit(const std::vector<SegmentDeaths::Run>& runs, uint64_t deaths) {
+  if (runs.empty() || runs[0].first != 0) return runs.empty() && deaths == 0;
+  for (size_t i = 1; i < runs.size(); ++i) {
+    if (runs[i].first <= runs[i - 1].first) return false;
   }
-  return true;
+  return runs.back().first < deaths;
 }
 
-std::string EncodeDeadRows(const std::vector<Death>& deaths, uint32_t* encoding) {
-  const uint64_t words = deaths.back().row / uint64_t{64} + 1;
+std::string EncodeDeadRows(const RowSet& dead, uint32_t* encoding) {
+  const uint64_t words = dead.max() / uint64_t{64} + 1;
   std::string rows;
-  if (deaths.size() * sizeof(uint32_t) <= words * sizeof(uint64_t)) {
+  if (dead.size() * sizeof(uint32_t) <= words * sizeof(uint64_t)) {
     *encoding = kRowList;
-    for (const Death& death : deaths) AppendLittle<uint32_t>(&rows, death.row);
+    rows.reserve(dead.size() * sizeof(uint32_t));
+    dead.ForEach([&](uint32_t row) { AppendLittle<uint32_t>(&rows, row); });
     return rows;
   }
   *encoding = kRowBitmap;
   rows.resize(words * sizeof(uint64_t));
-  for (const Death& death : deaths)
-    rows[death.row / 8] = static_cast<char>(rows[death.row / 8] | (1 << (death.row % 8)));
+  dead.ForEach(
+      [&](uint32_t row) { rows[row / 8] = static_cast<char>(rows[row / 8] | (1 << (row % 8))); });
   return rows;
 }
 
 // Appends the deaths of one segment and fills in their entry.
-void AppendPackBody(const std::vector<Death>& deaths, uint64_t file_offset, std::string* bodies,
+void AppendPackBody(const SegmentDeaths& deaths, uint64_t file_offset, std::string* bodies,
                     PackEntry* entry) {
   const size_t begin = bodies->size();
   entry->offset = file_offset + begin;
-  entry->deaths = deaths.size();
-  entry->runs = 0;
-  *bodies += EncodeDeadRows(deaths, &entry->encoding);
+  entry->deaths = deaths.rows.size();
+  entry->runs = static_cast<uint32_t>(deaths.runs.size());
+  *bodies += EncodeDeadRows(deaths.rows, &entry->encoding);
   entry->row_bytes = bodies->size() - begin;
   bodies->resize(RoundUpToWord(bodies->size()));
-  for (size_t i = 0; i < deaths.size(); ++i) {
-    if (i > 0 && deaths[i].commit == deaths[i - 1].commit) continue;
-    AppendLittle<uint64_t>(bodies, i);
-    AppendLittle<uint64_t>(bodies, deaths[i].commit.value());
-    ++entry->runs;
+  for (const SegmentDeaths::Run& run : deaths.runs) {
+    AppendLittle<uint64_t>(bodies, run.first);
+    AppendLittle<uint64_t>(bodies, run.commit.value());
   }
   entry->check = Hash64(std::string_view(*bodies).substr(begin));
 }
@@ -80,10 +80,10 @@ void AppendPackBody(const std::vector<Death>& deaths, uint64_t file_offset, std:
 std::string EncodePack(const DatabaseId& database, uint64_t pack_id, const Deaths& deaths) {
   std::vector<PackEntry> entries;
   uint64_t count = 0;
-  for (const auto& [segment, list] : deaths) count += list.empty() ? 0 : 1;
+  for (const auto& [segment, list] : deaths) count += list.rows.empty() ? 0 : 1;
   std::string bodies;
   for (const auto& [segment, list] : deaths) {
-    if (list.empty()) continue;
+    if (list.rows.empty()) continue;
     PackEntry entry{};
     entry.segment = segment.value();
     AppendPackBody(list, PackBodiesBegin(count), &bodies, &entry);
@@ -167,37 +167,32 @@ bool PackEntryFits(const PackEntry& entry, uint64_t room, uint64_t* body) {
 }
 
 // False when the rows do not ascend or are not as many as the entry says.
-bool DecodeDeadRows(const PackEntry& entry, const char* rows, std::vector<Death>* deaths) {
-  deaths->reserve(entry.deaths);
+bool DecodeDeadRows(const PackEntry& entry, const char* rows, RowSet* dead) {
   if (entry.encoding == kRowList) {
     for (uint64_t i = 0; i < entry.deaths; ++i) {
-      deaths->push_back({LoadLittle<uint32_t>(rows + i * sizeof(uint32_t)), CommitNumber()});
+      const auto row = LoadLittle<uint32_t>(rows + i * sizeof(uint32_t));
+      if (!dead->empty() && row <= dead->max()) return false;
+      dead->Add(row);
     }
-    return RowsAscend(*deaths);
+    return true;
   }
   for (uint64_t word = 0; word < entry.row_bytes / sizeof(uint64_t); ++word) {
     for (auto bits = LoadLittle<uint64_t>(rows + word * sizeof(uint64_t)); bits != 0;
          bits &= bits - 1) {
-      deaths->push_back(
-          {static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(std::countr_zero(bits))),
-           CommitNumber()});
+      dead->Add(static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(std::countr_zero(bits))));
     }
   }
-  return deaths->size() == entry.deaths;
+  return dead->size() == entry.deaths;
 }
 
-// False when the runs do not begin at 0 or do not ascend.
-bool DecodeDeathRuns(const PackEntry& entry, const char* runs, std::vector<Death>* deaths) {
+// False when the runs do not fit the deaths.
+bool DecodeDeathRuns(const PackEntry& entry, const char* runs, SegmentDeaths* deaths) {
   for (uint32_t i = 0; i < entry.runs; ++i) {
     const char* run = runs + i * kDeathRunBytes;
-    const auto first = LoadLittle<uint64_t>(run);
-    const CommitNumber commit(LoadLittle<uint64_t>(run + 8));
-    const uint64_t end =
-        i + 1 < entry.runs ? LoadLittle<uint64_t>(run + kDeathRunBytes) : entry.deaths;
-    if ((i == 0 && first != 0) || first >= end || end > entry.deaths) return false;
-    for (uint64_t d = first; d < end; ++d) (*deaths)[d].commit = commit;
+    deaths->runs.push_back(
+        {LoadLittle<uint64_t>(run), CommitNumber(LoadLittle<uint64_t>(run + 8))});
   }
-  return true;
+  return RunsFit(deaths->runs, entry.deaths);
 }
 
 }  // namespace
@@ -206,10 +201,10 @@ arrow::Result<uint64_t> WriteDeletionPack(io::Env* env, const std::string& path,
                                           const std::string& tmp, DatabaseId database,
                                           uint64_t pack_id, const Deaths& deaths) {
   for (const auto& [segment, list] : deaths) {
-    if (RowsAscend(list)) continue;
+    if (RunsFit(list.runs, list.rows.size())) continue;
     return MakeError(
         ErrorCode::kInvalidArgument,
-        path + ": deaths of segment " + std::to_string(segment.value()) + " do not ascend by row");
+        path + ": deaths of segment " + std::to_string(segment.value()) + " do not fit their runs");
   }
   const std::string file = EncodePack(database, pack_id, deaths);
   const std::string temporary = io::JoinPath(tmp, path.substr(path.rfind('/') + 1));
@@ -245,9 +240,9 @@ arrow::Result<Deaths> ReadDeletionPack(io::Env* env, const std::string& path, Da
     if (verify_checksums && Hash64(file.data() + offset, body) != entry.check) {
       return PackDamaged(path, offset, "damaged body (its checksum is wrong)");
     }
-    std::vector<Death>& deaths = result[SegmentId(entry.segment)];
+    SegmentDeaths& deaths = result[SegmentId(entry.segment)];
     const char* rows = file.data() + offset;
-    if (!DecodeDeadRows(entry, rows, &deaths) ||
+    if (!DecodeDeadRows(entry, rows, &deaths.rows) ||
         !DecodeDeathRuns(entry, rows + RoundUpToWord(entry.row_bytes), &deaths)) {
       return PackDamaged(path, offset, "damaged body");
     }

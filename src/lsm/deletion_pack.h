@@ -27,23 +27,43 @@
 #include "arrow/result.h"
 #include "io/env.h"
 #include "lsm/record_log.h"
+#include "lsm/row_set.h"
 #include "pyralog/ids.h"
 
 namespace pyralog::lsm {
 
 constexpr uint32_t kDeletionPackVersion = 1;
 
-struct Death {
-  uint32_t row;
-  CommitNumber commit;
-  bool operator==(const Death&) const = default;
+// The dead rows of one segment, and since when.
+struct SegmentDeaths {
+  // In row order: the deaths from this one on, up to the next run, are of this commit.
+  struct Run {
+    uint64_t first;
+    CommitNumber commit;
+    bool operator==(const Run&) const = default;
+  };
+
+  RowSet rows;
+  std::vector<Run> runs;  // ascending from 0; empty when there are no rows
+
+  // Calls visit(row, commit) in row order.
+  template <class Visit>
+  void ForEach(Visit&& visit) const {
+    size_t run = 0;
+    uint64_t i = 0;
+    rows.ForEach([&](uint32_t row) {
+      if (run + 1 < runs.size() && runs[run + 1].first == i) ++run;
+      visit(row, runs[run].commit);
+      ++i;
+    });
+  }
+  bool operator==(const SegmentDeaths&) const = default;
 };
-// Deaths by segment, strictly ascending by row.
-using Deaths = std::map<SegmentId, std::vector<Death>>;
+using Deaths = std::map<SegmentId, SegmentDeaths>;
 
 // Writes and syncs the file under tmp, then renames it to `path` (the caller syncs the folder).
-// Returns its size. Segments without deaths are left out. kInvalidArgument when rows do not ascend;
-// after any error no file is left.
+// Returns its size. Segments without deaths are left out. kInvalidArgument when runs do not fit the
+// rows; after any error no file is left.
 arrow::Result<uint64_t> WriteDeletionPack(io::Env* env, const std::string& path,
                                           const std::string& tmp, DatabaseId database,
                                           uint64_t pack_id, const Deaths& deaths);

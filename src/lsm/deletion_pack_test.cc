@@ -30,13 +30,22 @@ class DeletionPackTest : public ::testing::Test {
   std::unique_ptr<io::Env> env_;
 };
 
+// Rows ascend.
+void Add(SegmentDeaths* deaths, uint32_t row, CommitNumber commit) {
+  if (deaths->runs.empty() || deaths->runs.back().commit != commit) {
+    deaths->runs.push_back({deaths->rows.size(), commit});
+  }
+  deaths->rows.Add(row);
+}
+
 Deaths Sample() {
   Deaths deaths;
-  deaths[SegmentId(3)] = {
-      {5, CommitNumber(9)}, {6, CommitNumber(9)}, {100000, CommitNumber(11)}};  // a list, 2 runs
+  Add(&deaths[SegmentId(3)], 5, CommitNumber(9));  // a list, 2 runs
+  Add(&deaths[SegmentId(3)], 6, CommitNumber(9));
+  Add(&deaths[SegmentId(3)], 100000, CommitNumber(11));
   for (uint32_t row = 0; row < 1000; row += 2)
-    deaths[SegmentId(8)].push_back({row, CommitNumber(12)});  // a bitmap
-  deaths[SegmentId(9)] = {{UINT32_MAX, CommitNumber(1)}};
+    Add(&deaths[SegmentId(8)], row, CommitNumber(12));  // a bitmap
+  Add(&deaths[SegmentId(9)], UINT32_MAX, CommitNumber(1));
   return deaths;
 }
 
@@ -47,9 +56,9 @@ TEST_F(DeletionPackTest, RoundTrips) {
     for (uint64_t segment = 0; segment < random() % 5; ++segment) {
       auto& list = deaths[SegmentId(segment * 3 + 1)];
       const uint32_t step = 1 + random() % 200;
-      for (uint32_t row = random() % 100; list.size() < 1 + random() % 500;
+      for (uint32_t row = random() % 100; list.rows.size() < 1 + random() % 500;
            row += 1 + random() % step) {
-        list.push_back({row, CommitNumber(random() % 3)});
+        Add(&list, row, CommitNumber(random() % 3));
       }
     }
     auto size = Write(deaths);
@@ -77,10 +86,17 @@ TEST_F(DeletionPackTest, ChoosesTheShorterEncoding) {
   EXPECT_EQ(LoadLittle<uint32_t>(file.data() + 144 + 24), 1u);
 }
 
-TEST_F(DeletionPackTest, RefusesRowsOutOfOrder) {
-  Deaths deaths;
-  deaths[SegmentId(3)] = {{5, CommitNumber(9)}, {5, CommitNumber(9)}};
-  ExpectStatus(Write(deaths).status(), ErrorCode::kInvalidArgument, "deaths of segment 3");
+TEST_F(DeletionPackTest, RefusesRunsThatDoNotFit) {
+  for (const std::vector<SegmentDeaths::Run>& runs :
+       {std::vector<SegmentDeaths::Run>{},
+        {{1, CommitNumber(9)}},
+        {{0, CommitNumber(9)}, {2, CommitNumber(10)}}}) {
+    Deaths deaths;
+    deaths[SegmentId(3)].rows.Add(5);
+    deaths[SegmentId(3)].rows.Add(6);
+    deaths[SegmentId(3)].runs = runs;
+    ExpectStatus(Write(deaths).status(), ErrorCode::kInvalidArgument, "deaths of segment 3");
+  }
 }
 
 TEST_F(DeletionPackTest, EveryFlippedBitIsReported) {

@@ -14,11 +14,21 @@ bool GetBit(const std::vector<uint64_t>& words, int64_t i) {
   return (words[i >> 6] >> (i & 63)) & 1;
 }
 
+// So many deaths take as many bytes as a bitmap of the block.
+constexpr size_t kManyDeaths = kUnitRows / 8 / 16;
+
 // First entry with a commit above `snapshot`.
 template <class Deaths>
 auto FirstAfter(Deaths& recent, CommitNumber snapshot) {
   return std::upper_bound(recent.begin(), recent.end(), snapshot,
-                          [](CommitNumber s, const Death& d) { return s < d.commit; });
+                          [](CommitNumber s, const auto& d) { return s < d.commit; });
+}
+
+// Drops the entries up to `oldest`.
+template <class Deaths>
+void DropUpTo(Deaths* recent, CommitNumber oldest) {
+  recent->erase(recent->begin(), FirstAfter(*recent, oldest));
+  if (recent->empty()) recent->shrink_to_fit();
 }
 
 }  // namespace
@@ -28,9 +38,28 @@ const DeletionVector::Block* DeletionVector::BlockOf(int64_t index) const {
 }
 
 bool DeletionVector::DiedAfter(const Block& block, int64_t row, CommitNumber snapshot) {
-  if (block.recent.empty() || block.recent.back().commit <= snapshot) return false;
   return std::any_of(FirstAfter(block.recent, snapshot), block.recent.end(),
-                     [row](const Death& d) { return d.row == row; });
+                     [row](const RecentDeath& d) { return d.row == row; }) ||
+         std::any_of(FirstAfter(block.many, snapshot), block.many.end(),
+                     [row](const RecentDeaths& d) { return GetBit(d.words, row); });
+}
+
+void DeletionVector::Condense(Block* block) {
+  auto& recent = block->recent;
+  const size_t size = recent.size();
+  const CommitNumber commit = recent.back().commit;
+  if (size < kManyDeaths || recent[size - kManyDeaths].commit != commit) return;
+  if (block->many.empty() || block->many.back().commit != commit) {
+    block->many.push_back({commit, std::vector<uint64_t>(kBlockRows / 64), 0});
+  }
+  RecentDeaths& many = block->many.back();
+  while (!recent.empty() && recent.back().commit == commit) {
+    const uint32_t row = recent.back().row;
+    many.words[row >> 6] |= uint64_t{1} << (row & 63);
+    ++many.count;
+    recent.pop_back();
+  }
+  recent.shrink_to_fit();
 }
 
 bool DeletionVector::Kill(int64_t row, CommitNumber commit) {
@@ -46,6 +75,7 @@ bool DeletionVector::Kill(int64_t row, CommitNumber commit) {
   if (GetBit(block->words, at)) return false;
   block->words[at >> 6] |= uint64_t{1} << (at & 63);
   block->recent.push_back({static_cast<uint32_t>(at), commit});
+  Condense(block.get());
   ++dead_;
   last_death_ = std::max(last_death_, commit);
   return true;
@@ -90,6 +120,12 @@ void DeletionVector::ClearDead(int64_t first, int64_t count, CommitNumber snapsh
       const int64_t row = base + d->row;
       if (row >= from && row < to) words[(row - first) >> 6] |= uint64_t{1} << ((row - first) & 63);
     }
+    for (auto d = FirstAfter(block->many, snapshot); d != block->many.end(); ++d) {
+      for (int64_t row = from; row < to; ++row) {
+        if (!GetBit(d->words, row - base)) continue;
+        words[(row - first) >> 6] |= uint64_t{1} << ((row - first) & 63);
+      }
+    }
   }
 }
 
@@ -98,7 +134,9 @@ int64_t DeletionVector::CountDead(CommitNumber snapshot) const {
   if (last_death_ <= snapshot) return dead_;
   int64_t count = dead_;
   for (const auto& block : blocks_) {
-    if (block) count -= block->recent.end() - FirstAfter(block->recent, snapshot);
+    if (!block) continue;
+    count -= block->recent.end() - FirstAfter(block->recent, snapshot);
+    for (auto d = FirstAfter(block->many, snapshot); d != block->many.end(); ++d) count -= d->count;
   }
   return count;
 }
@@ -128,25 +166,9 @@ CommitNumber DeletionVector::last_death() const {
   return last_death_;
 }
 
-std::vector<Death> DeletionVector::DeathsAfter(CommitNumber since) const {
+RowSet DeletionVector::DeadRows(CommitNumber snapshot) const {
   ReadLock lock(mutex_);
-  std::vector<Death> deaths;
-  for (size_t b = 0; b < blocks_.size(); ++b) {
-    if (!blocks_[b]) continue;
-    const auto& recent = blocks_[b]->recent;
-    for (auto d = FirstAfter(recent, since); d != recent.end(); ++d) {
-      deaths.push_back({static_cast<uint32_t>(b * kBlockRows + d->row), d->commit});
-    }
-  }
-  std::sort(deaths.begin(), deaths.end(),
-            [](const Death& a, const Death& b) { return a.row < b.row; });
-  return deaths;
-}
-
-std::vector<Death> DeletionVector::AllDeaths(CommitNumber snapshot) const {
-  ReadLock lock(mutex_);
-  std::vector<Death> deaths;
-  deaths.reserve(dead_);
+  RowSet rows;
   for (size_t b = 0; b < blocks_.size(); ++b) {
     if (!blocks_[b]) continue;
     std::vector<uint64_t> words = blocks_[b]->words;
@@ -154,29 +176,34 @@ std::vector<Death> DeletionVector::AllDeaths(CommitNumber snapshot) const {
     for (auto d = FirstAfter(recent, snapshot); d != recent.end(); ++d) {
       words[d->row >> 6] &= ~(uint64_t{1} << (d->row & 63));
     }
+    const auto& many = blocks_[b]->many;
+    for (auto d = FirstAfter(many, snapshot); d != many.end(); ++d) {
+      for (size_t w = 0; w < words.size(); ++w) words[w] &= ~d->words[w];
+    }
     for (size_t w = 0; w < words.size(); ++w) {
       for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-        const size_t row = b * kBlockRows + w * 64 + std::countr_zero(bits);
-        deaths.push_back({static_cast<uint32_t>(row), snapshot});
+        rows.Add(static_cast<uint32_t>(b * kBlockRows + w * 64 + std::countr_zero(bits)));
       }
     }
   }
-  return deaths;
+  return rows;
 }
 
 void DeletionVector::Forget(CommitNumber oldest) {
   WriteLock lock(mutex_);
   for (auto& block : blocks_) {
-    if (!block || block->recent.empty() || block->recent.front().commit > oldest) continue;
-    block->recent.erase(block->recent.begin(), FirstAfter(block->recent, oldest));
-    if (block->recent.empty()) block->recent.shrink_to_fit();
+    if (!block) continue;
+    DropUpTo(&block->recent, oldest);
+    DropUpTo(&block->many, oldest);
   }
 }
 
 void DeletionVector::Rebase(CommitNumber commit) {
   WriteLock lock(mutex_);
   for (auto& block : blocks_) {
-    if (block) block->recent = {};
+    if (!block) continue;
+    block->recent = {};
+    block->many = {};
   }
   if (dead_ > 0) last_death_ = commit;
 }
@@ -185,7 +212,9 @@ uint64_t DeletionVector::memory_bytes() const {
   ReadLock lock(mutex_);
   uint64_t bytes = 0;
   for (const auto& block : blocks_) {
-    if (block) bytes += kBlockRows / 8 + block->recent.capacity() * sizeof(Death);
+    if (!block) continue;
+    bytes +=
+        kBlockRows / 8 * (1 + block->many.size()) + block->recent.capacity() * sizeof(RecentDeath);
   }
   return bytes;
 }

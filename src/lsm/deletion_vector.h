@@ -2,8 +2,8 @@
 //
 // One bit a row, in blocks of kUnitRows rows made when first needed. Beside the bits each block
 // remembers the commits of recent deaths, so that a reader at an older snapshot still sees the rows
-// that died after it; Forget drops what no snapshot needs any more. Commit numbers given to Kill
-// never go down.
+// that died after it; Forget drops what no snapshot needs any more. Where one commit killed many
+// rows of a block, they are a bitmap of their own. Commit numbers given to Kill never go down.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/thread_annotations.h"
-#include "lsm/deletion_pack.h"
+#include "lsm/row_set.h"
 #include "pyralog/ids.h"
 
 namespace pyralog::lsm {
@@ -38,11 +38,8 @@ class DeletionVector {
   bool AnyDead(int64_t first, int64_t count) const EXCLUDES(mutex_);
   CommitNumber last_death() const EXCLUDES(mutex_);
 
-  // Rows that died after `since`, ascending. REQUIRES: Forget was not called with a number above
-  // `since`.
-  std::vector<Death> DeathsAfter(CommitNumber since) const EXCLUDES(mutex_);
-  // All dead rows at `snapshot`, ascending; their commit is given as `snapshot`.
-  std::vector<Death> AllDeaths(CommitNumber snapshot) const EXCLUDES(mutex_);
+  // All rows dead at `snapshot`.
+  RowSet DeadRows(CommitNumber snapshot) const EXCLUDES(mutex_);
   // Deaths at or before `oldest` no longer need their commit number.
   void Forget(CommitNumber oldest) EXCLUDES(mutex_);
   // All deaths so far count as of `commit` (a transaction's own numbers become its commit number).
@@ -50,13 +47,26 @@ class DeletionVector {
   uint64_t memory_bytes() const EXCLUDES(mutex_);
 
  private:
+  struct RecentDeath {
+    uint32_t row;  // within the block
+    CommitNumber commit;
+  };
+  struct RecentDeaths {
+    CommitNumber commit;
+    std::vector<uint64_t> words;  // as those of the block
+    int64_t count = 0;
+  };
+  // The recent deaths of one commit are in one of the two lists, or in both.
   struct Block {
-    std::vector<uint64_t> words;  // kUnitRows / 64
-    std::vector<Death> recent;    // row within the block; ascending commits
+    std::vector<uint64_t> words;      // kUnitRows / 64
+    std::vector<RecentDeath> recent;  // ascending commits
+    std::vector<RecentDeaths> many;   // ascending commits
   };
   static constexpr int64_t kBlockRows = 122880;
 
   const Block* BlockOf(int64_t index) const REQUIRES_SHARED(mutex_);
+  // Moves the newest deaths to a bitmap when one commit has many of them.
+  static void Condense(Block* block);
   static bool DiedAfter(const Block& block, int64_t row_in_block, CommitNumber snapshot);
 
   mutable SharedMutex mutex_;

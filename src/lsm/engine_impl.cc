@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "lsm/deletion_pack.h"
 #include "lsm/transaction_impl.h"
 #include "pyralog/error.h"
 

@@ -47,13 +47,13 @@ struct PreparedTable {
   std::vector<std::shared_ptr<SegmentSource>> segments;
   struct Deletions {
     RowSourcePtr source;
-    std::vector<int64_t> rows;  // ascending
+    RowSet rows;
   };
   std::vector<Deletions> deletions;
 
   bool Deletes(const RowSource* source, int64_t row) const {
     return std::any_of(deletions.begin(), deletions.end(), [&](const Deletions& d) {
-      return d.source.get() == source && std::binary_search(d.rows.begin(), d.rows.end(), row);
+      return d.source.get() == source && d.rows.Contains(static_cast<uint32_t>(row));
     });
   }
 };
@@ -125,7 +125,7 @@ class EngineImpl final : public Engine {
   arrow::Status CheckNoneBorn(const PreparedCommit& prepared, const TableVersion& child,
                               const Reference& reference, const KeySet& keys) const
       REQUIRES(commit_mutex_);
-  arrow::Result<std::string> EncodeRecord(const PreparedCommit& prepared, CommitNumber commit)
+  arrow::Result<EncodedCommit> EncodeRecord(const PreparedCommit& prepared, CommitNumber commit)
       REQUIRES(commit_mutex_);
   arrow::Status ApplyCommit(PreparedCommit prepared, CommitNumber commit) REQUIRES(commit_mutex_);
   void ApplyTableChanges(const PreparedCommit& prepared, CommitNumber commit, TableMap* tables)
@@ -153,6 +153,10 @@ class EngineImpl final : public Engine {
   bool PickMerge(MergeJob* job) const;
   arrow::Status WriteMerge(MergeJob* job) REQUIRES(flush_mutex_);
   arrow::Status InstallMerge(MergeJob* job) REQUIRES(commit_mutex_);
+  // Rows of `from` that died after they were copied die in the copy too, where those that were kept
+  // stand from row `first` on.
+  void KillKept(const DeletionVector& from, const KeptRows& kept, int64_t first,
+                DeletionVector* copy) REQUIRES(commit_mutex_);
   // Writes a pack with all deaths of these segments and notes it in `next`. nullptr entries are not
   // allowed.
   arrow::Status WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments,

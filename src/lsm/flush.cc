@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "lsm/batch_rows.h"
+#include "lsm/deletion_pack.h"
 #include "lsm/engine_impl.h"
 #include "pyralog/error.h"
 
@@ -99,12 +100,19 @@ arrow::Status EngineImpl::WriteFrozen(FlushJob* job) {
   return WritePack(dirty, job->snapshot, &job->packed);
 }
 
+void EngineImpl::KillKept(const DeletionVector& from, const KeptRows& kept, int64_t first,
+                          DeletionVector* copy) {
+  from.DeadRows(CommitNumber::Max()).ForEach([&](uint32_t row) REQUIRES(commit_mutex_) {
+    if (kept.IsKept(row)) copy->Kill(first + kept.Rank(row), last_commit_);
+  });
+}
+
 arrow::Status EngineImpl::WritePack(const std::vector<std::shared_ptr<SegmentSource>>& segments,
                                     CommitNumber at, ManifestState* next) {
   Deaths deaths;
   for (const auto& segment : segments) {
-    auto dead = segment->deaths().AllDeaths(at);
-    if (!dead.empty()) deaths[segment->meta().id] = std::move(dead);
+    RowSet dead = segment->deaths().DeadRows(at);
+    if (!dead.empty()) deaths[segment->meta().id] = {std::move(dead), {{0, at}}};
   }
   if (deaths.empty()) return arrow::Status::OK();
   const uint64_t pack = next_pack_.fetch_add(1);
@@ -123,10 +131,7 @@ arrow::Status EngineImpl::InstallFlush(FlushJob* job) {
     parts[part.memtable.get()] = &part;
     if (!part.segment) continue;
     // Rows that died after they were copied.
-    for (const Death& death : part.memtable->deaths().AllDeaths(CommitNumber::Max())) {
-      if (part.kept->IsKept(death.row))
-        part.segment->deaths().Kill(part.kept->Rank(death.row), last_commit_);
-    }
+    KillKept(part.memtable->deaths(), *part.kept, 0, &part.segment->deaths());
     if (part.segment->deaths().CountDead() > 0) late.push_back(part.segment);
   }
   ARROW_RETURN_NOT_OK(WritePack(late, CommitNumber::Max(), &job->packed));

@@ -133,10 +133,7 @@ arrow::Status EngineImpl::InstallMerge(MergeJob* job) {
   for (size_t i = 0; i < job->inputs.size(); ++i) {
     firsts.push_back(first);
     if (job->output) {
-      for (const Death& death : job->inputs[i]->deaths().AllDeaths(CommitNumber::Max())) {
-        if (!job->kept[i]->IsKept(death.row)) continue;
-        job->output->deaths().Kill(first + job->kept[i]->Rank(death.row), last_commit_);
-      }
+      KillKept(job->inputs[i]->deaths(), *job->kept[i], first, &job->output->deaths());
     }
     first += job->kept[i]->kept();
   }

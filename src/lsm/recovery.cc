@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "lsm/batch_rows.h"
+#include "lsm/deletion_pack.h"
 #include "lsm/engine_impl.h"
 #include "lsm/row_codec.h"
 #include "pyralog/error.h"
@@ -85,11 +86,10 @@ arrow::Status EngineImpl::LoadPacks() {
       if (rows == deaths.end())
         return Damaged(PackPath(pack) + ": lacks the deletions of a segment it should hold");
       SegmentSource& segment = *segments.at(id);
-      for (const Death& death : rows->second) {
-        if (death.row >= segment.meta().rows)
-          return Damaged(PackPath(pack) + ": deletes rows that do not exist");
-        segment.deaths().Kill(death.row, state.commit);
-      }
+      const RowSet& dead = rows->second.rows;
+      if (!dead.empty() && dead.max() >= segment.meta().rows)
+        return Damaged(PackPath(pack) + ": deletes rows that do not exist");
+      dead.ForEach([&](uint32_t row) { segment.deaths().Kill(row, state.commit); });
       segment.deaths().Rebase(state.commit);
       segment.SetPacked(state.commit);
     }
@@ -165,28 +165,37 @@ arrow::Status EngineImpl::ReplayDeletions(const LoggedDeletions& deletions, Comm
     return known ? arrow::Status::OK()
                  : Damaged("the log deletes rows of a table that does not exist");
   }
-  for (uint64_t row : deletions.rows) {
-    RowSourcePtr source;
-    std::shared_ptr<SegmentSource> segment;
-    int64_t at = 0;
-    for (const SourceEntry& entry : table->second->sources) {
-      if (deletions.segment) {
-        if (entry.segment && entry.segment->meta().id == *deletions.segment &&
-            row < entry.segment->meta().rows) {
-          source = segment = entry.segment;
-          at = static_cast<int64_t>(row);
-        }
-      } else if (entry.memtable && row >= entry.memtable->first_ordinal() &&
-                 row < entry.memtable->first_ordinal() + entry.memtable->rows()) {
-        source = entry.memtable;
-        at = static_cast<int64_t>(row - entry.memtable->first_ordinal());
-      }
+  // Rows that were flushed or merged meanwhile: the manifest's packs hold their deaths.
+  const auto unknown = [&] {
+    return known ? arrow::Status::OK() : Damaged("the log deletes a row that does not exist");
+  };
+  const auto& sources = table->second->sources;
+  if (deletions.segment) {
+    const auto named = std::ranges::find_if(sources, [&](const SourceEntry& entry) {
+      return entry.segment && entry.segment->meta().id == *deletions.segment;
+    });
+    if (named == sources.end()) return unknown();
+    SegmentSource& segment = *named->segment;
+    if (!deletions.rows.empty() && deletions.rows.max() >= segment.meta().rows) return unknown();
+    bool fresh = false;
+    deletions.rows.ForEach(
+        [&](uint32_t row) { fresh = segment.deaths().Kill(row, commit) || fresh; });
+    // The manifest may be younger than the pack it names, which does not hold these deaths then.
+    if (fresh) segment.SetPacked(std::min(segment.packed(), CommitNumber(commit.value() - 1)));
+    return arrow::Status::OK();
+  }
+  for (const uint64_t ordinal : deletions.ordinals) {
+    const auto holder = std::ranges::find_if(sources, [&](const SourceEntry& entry) {
+      return entry.memtable && ordinal >= entry.memtable->first_ordinal() &&
+             ordinal < entry.memtable->first_ordinal() + entry.memtable->rows();
+    });
+    if (holder == sources.end()) {
+      ARROW_RETURN_NOT_OK(unknown());
+      continue;
     }
-    // Rows that were flushed or merged meanwhile: the manifest's packs hold their deaths.
-    if (!source && !known) return Damaged("the log deletes a row that does not exist");
-    if (!source || !source->deaths().Kill(at, commit) || !segment) continue;
-    // The manifest may be younger than the pack it names, which does not hold this death then.
-    segment->SetPacked(std::min(segment->packed(), CommitNumber(commit.value() - 1)));
+    const MemTable& memtable = *holder->memtable;
+    holder->memtable->deaths().Kill(static_cast<int64_t>(ordinal - memtable.first_ordinal()),
+                                    commit);
   }
   return arrow::Status::OK();
 }
@@ -288,7 +297,11 @@ arrow::Result<LogEnd> EngineImpl::ReplayLog(uint32_t number, TableMap* tables, M
                                             uint64_t* records) {
   const std::string path = WalPath(number);
   auto visit = [&](const LogRecord& record) REQUIRES(commit_mutex_) -> arrow::Status {
-    if (record.type != kCommitRecord) return Damaged("the log holds a record of unknown type");
+    if (record.type != kCommitRecord && record.type != kBigCommitRecord) {
+      return MakeError(ErrorCode::kFormatVersion,
+                       path + ": holds a record of type " + std::to_string(record.type) +
+                           ", which this build does not know; open it with a newer one");
+    }
     ARROW_RETURN_NOT_OK(Replay(record.body, tables, meta));
     ++*records;
     ++recovery_.log_records;

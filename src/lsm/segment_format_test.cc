@@ -48,10 +48,10 @@ TEST(SegmentFormatTest, TheDeletionPackPageShowsTheBytes) {
   auto env = io::NewMemEnv();
   EXPECT_TRUE(env->CreateDir("tmp").ok());
   Deaths deaths;
-  deaths[SegmentId(3)] = {{5, CommitNumber(9)}, {6, CommitNumber(9)}, {700, CommitNumber(11)}};
-  for (const uint32_t row : {0, 1, 2, 4, 70}) {
-    deaths[SegmentId(8)].push_back({row, CommitNumber(12)});
-  }
+  for (const uint32_t row : {5, 6, 700}) deaths[SegmentId(3)].rows.Add(row);
+  deaths[SegmentId(3)].runs = {{0, CommitNumber(9)}, {2, CommitNumber(11)}};
+  for (const uint32_t row : {0, 1, 2, 4, 70}) deaths[SegmentId(8)].rows.Add(row);
+  deaths[SegmentId(8)].runs = {{0, CommitNumber(12)}};
   SEGMENT_ASSERT_OK(
       WriteDeletionPack(env.get(), "44.del", "tmp", kTestDatabase, 44, deaths).status());
   const auto file = io::ReadFileToString(env.get(), "44.del").ValueOrDie();

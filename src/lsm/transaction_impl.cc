@@ -30,13 +30,6 @@ arrow::Status CheckBatch(const arrow::RecordBatch& batch, const TableSchema& sch
   return arrow::Status::OK();
 }
 
-std::vector<int64_t> RowsOf(const std::vector<Death>& deaths) {
-  std::vector<int64_t> rows;
-  rows.reserve(deaths.size());
-  for (const Death& death : deaths) rows.push_back(death.row);
-  return rows;
-}
-
 }  // namespace
 
 TransactionImpl::TransactionImpl(EngineImpl* engine, Snapshot snapshot)
@@ -443,7 +436,7 @@ arrow::Result<PreparedCommit> TransactionImpl::Prepare() {
     out.schema = table.schema;
     for (const CommittedSource& c : table.committed) {
       if (!c.own_deaths || c.own_deaths->CountDead() == 0) continue;
-      out.deletions.push_back({c.source, RowsOf(c.own_deaths->AllDeaths(CommitNumber(number_)))});
+      out.deletions.push_back({c.source, c.own_deaths->DeadRows(CommitNumber(number_))});
     }
     for (const OwnSource& own : table.own) {
       if (own.moved) continue;
