@@ -22,7 +22,8 @@ using nlohmann::json;
 constexpr int kFirstVersion = 1;
 constexpr int kCommentVersion = 2;     // comments
 constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY
-constexpr int kEntryVersion = kConstraintVersion;
+constexpr int kHashVersion = 4;        // hashes of external files
+constexpr int kEntryVersion = kHashVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -142,7 +143,10 @@ json TableToJson(const TableDef& table) {
 
 json ExternalToJson(const ExternalTableDef& table) {
   json files = json::array();
-  for (const auto& file : table.files) files.push_back({file.path, file.size, file.modified_ns});
+  for (const auto& file : table.files) {
+    files.push_back({file.path, file.size, file.modified_ns});
+    if (!file.hash.empty()) files.back().push_back(file.hash);
+  }
   return {{"format", table.format},
           {"location", table.location},
           {"columns", ColumnsToJson(table.columns)},
@@ -182,6 +186,7 @@ arrow::Result<std::shared_ptr<const ExternalTableDef>> ExternalFromJson(const En
   for (const json& file : j.at("files")) {
     table->files.push_back(
         {file.at(0).get<std::string>(), file.at(1).get<uint64_t>(), file.at(2).get<int64_t>()});
+    if (file.size() > 3) table->files.back().hash = file.at(3).get<std::string>();
   }
   table->file_count = j.at("file_count").get<uint64_t>();
   return table;
@@ -194,8 +199,14 @@ bool HasComments(const Entry& entry) {
          (entry.external && std::ranges::any_of(entry.external->columns, commented));
 }
 
+bool HasHashes(const Entry& entry) {
+  return entry.external && std::ranges::any_of(entry.external->files,
+                                               [](const auto& file) { return !file.hash.empty(); });
+}
+
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
 int VersionOf(const Entry& entry) {
+  if (HasHashes(entry)) return kHashVersion;
   if (entry.table && (!entry.table->unique.empty() || !entry.table->foreign_keys.empty()))
     return kConstraintVersion;
   return HasComments(entry) ? kCommentVersion : kFirstVersion;

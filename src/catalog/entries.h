@@ -69,6 +69,7 @@ struct ExternalTableDef {
     std::string path;
     uint64_t size = 0;
     int64_t modified_ns = 0;  // since 1970
+    std::string hash = {};    // BLAKE3 of the content, hexadecimal; empty: not asked for
   };
   std::string schema;
   std::string name;

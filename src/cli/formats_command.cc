@@ -27,15 +27,21 @@ FormatRow RowOf(const formats::FormatInfo& info) {
           YesOrNo(info.can.write),
           YesOrNo(info.can.projection),
           YesOrNo(info.can.filter),
+          YesOrNo(info.can.zero_copy),
+          YesOrNo(info.can.chunked),
+          YesOrNo(info.can.nulls),
           JoinWords(info.suffixes),
-          info.readers};
+          JoinWords(info.compressions),
+          info.readers,
+          info.concurrency};
 }
 
 }  // namespace
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> FormatsTable() {
-  const std::vector<std::string> names = {"name",       "title",  "read",     "write",
-                                          "projection", "filter", "suffixes", "readers"};
+  const std::vector<std::string> names = {
+      "name",    "title", "read",     "write",        "projection", "filter",     "zero_copy",
+      "chunked", "nulls", "suffixes", "compressions", "readers",    "concurrency"};
   std::vector<arrow::StringBuilder> builders(names.size());
   for (const formats::Format* format : formats::AllFormats()) {
     const FormatRow row = RowOf(format->info());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <optional>
 #include <utility>
 
@@ -70,6 +71,9 @@ struct SplitRequest {
   std::vector<int> from;  // >= 0: column of a file's batches; < 0: partition column -1 - from
 };
 
+// In SplitRequest::from: a column that the file has not got.
+constexpr int kMissingColumn = INT_MAX;
+
 class PartitionedBatches : public arrow::RecordBatchReader {
  public:
   PartitionedBatches(std::shared_ptr<arrow::RecordBatchReader> batches,
@@ -86,6 +90,12 @@ class PartitionedBatches : public arrow::RecordBatchReader {
     if (batch == nullptr) return arrow::Status::OK();
     std::vector<std::shared_ptr<arrow::Array>> columns;
     for (const int from : request_->from) {
+      if (from == kMissingColumn) {
+        const auto& type = request_->schema->field(static_cast<int>(columns.size()))->type();
+        ARROW_ASSIGN_OR_RAISE(auto nulls, arrow::MakeArrayOfNull(type, batch->num_rows(), pool_));
+        columns.push_back(std::move(nulls));
+        continue;
+      }
       if (from >= 0) {
         columns.push_back(batch->column(from));
         continue;
@@ -142,17 +152,36 @@ arrow::Result<std::shared_ptr<Relation>> OpenOne(io::Env* env, const std::string
                        dataset->format().title + " is read by the SQL engine only");
 }
 
+// The fields of all files, each where it comes first.
+arrow::Result<arrow::FieldVector> UnionOfFields(io::Env* env, const std::vector<std::string>& paths,
+                                                const FileSetOptions& options,
+                                                const arrow::Schema& first) {
+  arrow::FieldVector fields = first.fields();
+  for (size_t file = 1; file < paths.size(); ++file) {
+    ARROW_ASSIGN_OR_RAISE(const auto relation, OpenOne(env, paths[file], options));
+    for (const auto& field : relation->schema()->fields()) {
+      const bool known = std::any_of(fields.begin(), fields.end(), [&](const auto& other) {
+        return other->name() == field->name();
+      });
+      if (!known) fields.push_back(field);
+    }
+  }
+  return fields;
+}
+
 class FileSet : public Relation, public std::enable_shared_from_this<FileSet> {
  public:
   FileSet(io::Env* env, std::vector<std::string> paths, FileSetOptions options,
-          std::shared_ptr<Relation> first, PartitionColumns partitions)
+          std::shared_ptr<Relation> first, arrow::FieldVector file_fields,
+          PartitionColumns partitions)
       : env_(env),
         paths_(std::move(paths)),
         options_(std::move(options)),
         first_(std::move(first)),
+        file_schema_(arrow::schema(std::move(file_fields))),
         partitions_(std::move(partitions)) {
     arrow::FieldVector fields;
-    for (const auto& field : first_->schema()->fields()) {
+    for (const auto& field : file_schema_->fields()) {
       if (PartitionNamed(field->name()) < 0) fields.push_back(field);
     }
     fields.insert(fields.end(), partitions_.fields.begin(), partitions_.fields.end());
@@ -196,9 +225,10 @@ class FileSet : public Relation, public std::enable_shared_from_this<FileSet> {
   }
 
   arrow::Status CheckSchema(const std::string& path, const arrow::Schema& schema) const {
-    for (const auto& field : first_->schema()->fields()) {
+    for (const auto& field : file_schema_->fields()) {
       const auto other = schema.GetFieldByName(field->name());
       const std::string column = path + ": column '" + field->name() + "' ";
+      if (other == nullptr && options_.union_by_name) continue;
       if (other == nullptr) {
         return MakeError(ErrorCode::kInvalidArgument,
                          column + "is missing, but is in " + paths_.front());
@@ -206,15 +236,21 @@ class FileSet : public Relation, public std::enable_shared_from_this<FileSet> {
       if (other->type()->Equals(*field->type())) continue;
       return MakeError(ErrorCode::kInvalidArgument,
                        column + "has type " + other->type()->ToString() + ", but " +
-                           field->type()->ToString() + " in " + paths_.front());
+                           field->type()->ToString() +
+                           (options_.union_by_name ? " in another file" : " in " + paths_.front()));
     }
     return arrow::Status::OK();
   }
+
+  // The request without the columns that this file has not got.
+  static std::shared_ptr<const SplitRequest> WithoutMissing(
+      const std::shared_ptr<const SplitRequest>& request, const arrow::Schema& schema);
 
   io::Env* const env_;
   const std::vector<std::string> paths_;
   const FileSetOptions options_;
   const std::shared_ptr<Relation> first_;
+  const std::shared_ptr<arrow::Schema> file_schema_;  // without partition columns
   const PartitionColumns partitions_;
   std::shared_ptr<arrow::Schema> schema_;
 };
@@ -256,13 +292,35 @@ class WholeFile : public ScanTask {
   const std::shared_ptr<const SplitRequest> request_;
 };
 
+std::shared_ptr<const SplitRequest> FileSet::WithoutMissing(
+    const std::shared_ptr<const SplitRequest>& request, const arrow::Schema& schema) {
+  auto own = std::make_shared<SplitRequest>(*request);
+  own->files.columns->clear();
+  for (int& from : own->from) {
+    if (from < 0) continue;
+    const std::string& name = (*request->files.columns)[static_cast<size_t>(from)];
+    const bool there = schema.GetFieldIndex(name) >= 0;
+    from = there ? static_cast<int>(own->files.columns->size()) : kMissingColumn;
+    if (there) own->files.columns->push_back(name);
+  }
+  // A filter over what is not there skips nothing.
+  for (const arrow::FieldRef& field : arrow::compute::FieldsInExpression(request->files.filter)) {
+    if (field.FindOneOrNone(schema).ValueOr(arrow::FieldPath()).empty()) {
+      own->files.filter = arrow::compute::literal(true);
+    }
+  }
+  return own;
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> FileSet::OpenFile(
-    size_t file, const std::shared_ptr<const SplitRequest>& request) {
+    size_t file, const std::shared_ptr<const SplitRequest>& wanted) {
   std::shared_ptr<Relation> relation = first_;
   if (file > 0) {
     ARROW_ASSIGN_OR_RAISE(relation, OpenOne(env_, paths_[file], options_));
     ARROW_RETURN_NOT_OK(CheckSchema(paths_[file], *relation->schema()));
   }
+  const auto request =
+      options_.union_by_name ? WithoutMissing(wanted, *relation->schema()) : wanted;
   ARROW_ASSIGN_OR_RAISE(ScanPlan plan, relation->Scan(request->files));
   return std::make_shared<PartitionedBatches>(std::make_shared<ChainedBatches>(std::move(plan)),
                                               request, partitions_.values[file],
@@ -320,7 +378,12 @@ arrow::Result<std::shared_ptr<Relation>> OpenFileSet(io::Env* env,
     }
   }
   if (paths.size() == 1 && partitions.fields.empty()) return first;
-  return std::make_shared<FileSet>(env, paths, options, std::move(first), std::move(partitions));
+  arrow::FieldVector fields = first->schema()->fields();
+  if (options.union_by_name) {
+    ARROW_ASSIGN_OR_RAISE(fields, UnionOfFields(env, paths, options, *first->schema()));
+  }
+  return std::make_shared<FileSet>(env, paths, options, std::move(first), std::move(fields),
+                                   std::move(partitions));
 }
 
 }  // namespace pyralog::formats

@@ -16,6 +16,9 @@ struct FileSetOptions {
   Options options = {};     // of the format
   Limits limits = {};
   bool hive_columns = true;  // folders key=value become columns, when all files have the same keys
+  // The columns of all files, by name; null where a file has not got one. All files are opened at
+  // once.
+  bool union_by_name = false;
   bool file_column = false;  // a last column "filename": the path that the row comes from
 };
 

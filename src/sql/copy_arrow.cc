@@ -1,5 +1,6 @@
 #include "sql/copy_arrow.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -8,6 +9,9 @@
 #include "arrow/c/bridge.h"
 #include "arrow/io/interfaces.h"
 #include "arrow/io/memory.h"
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/copy_function_catalog_entry.hpp"
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/common/arrow/arrow_appender.hpp"
 #include "duckdb/common/arrow/arrow_converter.hpp"
 #include "duckdb/common/file_system.hpp"
@@ -42,8 +46,8 @@ class DuckDbOutput : public formats::PatchableOutput {
   }
   arrow::Status WriteAt(int64_t position, const void* data, int64_t nbytes) override {
     return Guard([&]() -> arrow::Status {
-      file_->Write(duckdb::QueryContext(), const_cast<void*>(data), static_cast<duckdb::idx_t>(nbytes),
-                   static_cast<duckdb::idx_t>(position));
+      file_->Write(duckdb::QueryContext(), const_cast<void*>(data),
+                   static_cast<duckdb::idx_t>(nbytes), static_cast<duckdb::idx_t>(position));
       return arrow::Status::OK();
     });
   }
@@ -82,29 +86,38 @@ struct CopyArrowLocal : duckdb::LocalFunctionData {
   duckdb::unique_ptr<duckdb::ArrowAppender> rows;
 };
 
-// The type that a column goes with: what Arrow cannot say exactly becomes what it can.
-LogicalType FileType(const LogicalType& type) {
+enum class CopyTarget { kArrow, kParquet };
+
+// The type that a column goes with: what the format cannot say exactly becomes what it can.
+LogicalType FileType(const LogicalType& type, CopyTarget target) {
+  const bool arrow = target == CopyTarget::kArrow;
   switch (type.id()) {
-    case LogicalTypeId::HUGEINT:
+    case LogicalTypeId::HUGEINT:  // DuckDB's Parquet writer makes a DOUBLE of it
     case LogicalTypeId::UHUGEINT:
       return LogicalType::DECIMAL(38, 0);
-    case LogicalTypeId::TIME_TZ:
+    case LogicalTypeId::TIME_TZ:  // Parquet's times have no offset
     case LogicalTypeId::BIT:
     case LogicalTypeId::BIGNUM:
-    case LogicalTypeId::VARIANT:
       return LogicalType::VARCHAR;
+    case LogicalTypeId::VARIANT:
+      return arrow ? LogicalType::VARCHAR : type;
+    case LogicalTypeId::INTERVAL:  // Parquet's have no microseconds
+      return arrow ? type : LogicalType::VARCHAR;
     case LogicalTypeId::LIST:
-      return LogicalType::LIST(FileType(duckdb::ListType::GetChildType(type)));
-    case LogicalTypeId::ARRAY:
-      return LogicalType::ARRAY(FileType(duckdb::ArrayType::GetChildType(type)),
-                                duckdb::ArrayType::GetSize(type));
+      return LogicalType::LIST(FileType(duckdb::ListType::GetChildType(type), target));
+    case LogicalTypeId::ARRAY: {
+      // Parquet has lists only; of a null array DuckDB's writer makes a list that others refuse.
+      const LogicalType item = FileType(duckdb::ArrayType::GetChildType(type), target);
+      return arrow ? LogicalType::ARRAY(item, duckdb::ArrayType::GetSize(type))
+                   : LogicalType::LIST(item);
+    }
     case LogicalTypeId::MAP:
-      return LogicalType::MAP(FileType(duckdb::MapType::KeyType(type)),
-                              FileType(duckdb::MapType::ValueType(type)));
+      return LogicalType::MAP(FileType(duckdb::MapType::KeyType(type), target),
+                              FileType(duckdb::MapType::ValueType(type), target));
     case LogicalTypeId::STRUCT: {
       duckdb::child_list_t<LogicalType> children;
       for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
-        children.emplace_back(name, FileType(child));
+        children.emplace_back(name, FileType(child, target));
       }
       return LogicalType::STRUCT(std::move(children));
     }
@@ -113,19 +126,41 @@ LogicalType FileType(const LogicalType& type) {
   }
 }
 
-duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> CastToFileTypes(
-    duckdb::CopyToSelectInput& input) {
+// Whether a column was cast.
+bool CastColumns(duckdb::CopyToSelectInput& input, CopyTarget target) {
   bool changed = false;
   for (auto& column : input.select_list) {
-    const LogicalType type = FileType(column->return_type);
+    const LogicalType type = FileType(column->return_type, target);
     if (type == column->return_type) continue;
     const std::string name = column->GetName();
     column = duckdb::BoundCastExpression::AddCastToType(input.context, std::move(column), type);
     column->SetAlias(name);
     changed = true;
   }
-  if (!changed) return {};
+  return changed;
+}
+
+duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> CastToArrowTypes(
+    duckdb::CopyToSelectInput& input) {
+  if (!CastColumns(input, CopyTarget::kArrow)) return {};
   return std::move(input.select_list);
+}
+
+// DuckDB's own for Parquet, which is the same in every instance.
+std::atomic<duckdb::copy_to_select_t> parquet_select = nullptr;
+
+duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> CastToParquetTypes(
+    duckdb::CopyToSelectInput& input) {
+  const bool changed = CastColumns(input, CopyTarget::kParquet);
+  // DuckDB's takes the columns out of the list even when it has nothing to change.
+  duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> own;
+  for (const auto& column : input.select_list) own.push_back(column->Copy());
+  if (const auto original = parquet_select.load()) {
+    auto selected = original(input);
+    if (!selected.empty()) return selected;
+  }
+  if (!changed) own.clear();
+  return own;
 }
 
 duckdb::unique_ptr<duckdb::FunctionData> BindCopyTo(duckdb::ClientContext& context,
@@ -228,7 +263,7 @@ duckdb::CopyFunctionExecutionMode ExecutionMode(bool preserve_insertion_order,
 duckdb::CopyFunction CopyBatches(const formats::FormatInfo& format, const std::string& name) {
   duckdb::CopyFunction function(name);
   function.extension = format.suffixes.front().substr(1);
-  function.copy_to_select = CastToFileTypes;
+  function.copy_to_select = CastToArrowTypes;
   function.copy_to_bind = BindCopyTo;
   function.copy_to_initialize_local = StartRows;
   function.copy_to_initialize_global = OpenFile;
@@ -242,6 +277,17 @@ duckdb::CopyFunction CopyBatches(const formats::FormatInfo& format, const std::s
 }
 
 }  // namespace
+
+void KeepParquetExact(duckdb::DatabaseInstance& instance) {
+  const auto transaction = duckdb::CatalogTransaction::GetSystemTransaction(instance);
+  auto& schema = duckdb::Catalog::GetSystemCatalog(instance).GetSchema(transaction, DEFAULT_SCHEMA);
+  const duckdb::EntryLookupInfo lookup(duckdb::CatalogType::COPY_FUNCTION_ENTRY, "parquet");
+  auto entry = schema.LookupEntry(transaction, lookup);
+  if (!entry) return;
+  auto& function = entry->Cast<duckdb::CopyFunctionCatalogEntry>().function;
+  parquet_select = function.copy_to_select;
+  function.copy_to_select = CastToParquetTypes;
+}
 
 void RegisterCopyArrow(duckdb::ExtensionLoader& loader) {
   for (const formats::Format* format : formats::AllFormats()) {

@@ -43,7 +43,9 @@ void RegisterExternal(duckdb::DatabaseInstance& instance) {
   GuardCopyFrom(instance, loader);
   RegisterRelationReaders(loader);
   RegisterCopyArrow(loader);
+  KeepParquetExact(instance);
   RegisterExternalColumn(loader);
+  RegisterExternalUnchanged(loader);
   RegisterExternalStatements(instance);
   RegisterReplacementScan(instance);
   RegisterExternalWriteRefusal(instance);

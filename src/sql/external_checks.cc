@@ -1,5 +1,6 @@
 #include "sql/external_checks.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <mutex>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/blake3.h"
 #include "formats/source.h"
 #include "io/resolver.h"
 #include "pyralog/error.h"
@@ -74,6 +76,31 @@ arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::For
   FileVerdict verdict{dataset->sql_reader_obstacle(), dataset->sql_reader_options()};
   if (stamp.ok()) VerdictCache::Get().Insert(key, *stamp, verdict);
   return verdict;
+}
+
+arrow::Result<std::string> HashOf(const std::string& path, const std::atomic<bool>& interrupted) {
+  constexpr uint64_t kPiece = 1 << 20;
+  ARROW_ASSIGN_OR_RAISE(const auto source, formats::Source::Open(io::PosixEnv(), path));
+  Blake3 hash;
+  for (uint64_t at = 0; at < source->size(); at += kPiece) {
+    if (interrupted.load(std::memory_order_relaxed)) {
+      return MakeError(ErrorCode::kInterrupted, path + ": cancelled while it was hashed");
+    }
+    ARROW_ASSIGN_OR_RAISE(const std::string piece,
+                          source->Read(at, std::min(kPiece, source->size() - at)));
+    hash.Update(piece);
+  }
+  return hash.HexDigest();
+}
+
+std::string StateOf(const catalog::ExternalTableDef::FileIdentity& file) {
+  const auto stamp = StampOf(file.path);
+  if (!stamp.ok()) {
+    return GetErrorCode(stamp.status()) == ErrorCode::kNotFound ? "missing" : "unreadable";
+  }
+  if (stamp->size != file.size) return "changed: size";
+  if (stamp->modified_ns != file.modified_ns) return "changed: modification time";
+  return "unchanged";
 }
 
 }  // namespace pyralog::sql

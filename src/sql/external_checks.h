@@ -2,10 +2,12 @@
 // them.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
 #include "arrow/result.h"
+#include "catalog/entries.h"
 #include "formats/format.h"
 
 namespace pyralog::sql {
@@ -29,5 +31,12 @@ struct FileStamp {
   bool operator==(const FileStamp&) const = default;
 };
 arrow::Result<FileStamp> StampOf(const std::string& path);
+
+// BLAKE3 of the file's content, hexadecimal. kInterrupted when the flag is set meanwhile.
+arrow::Result<std::string> HashOf(const std::string& path, const std::atomic<bool>& interrupted);
+
+// How a file differs from what was registered, by size and modification time: "missing",
+// "unreadable", "changed: size", "changed: modification time" or "unchanged".
+std::string StateOf(const catalog::ExternalTableDef::FileIdentity& file);
 
 }  // namespace pyralog::sql

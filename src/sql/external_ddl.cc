@@ -101,13 +101,18 @@ void Drop(SqlTransaction& own, const ExternalAction& action) {
   own.NoteWrite();
 }
 
-std::string StateOf(const catalog::ExternalTableDef::FileIdentity& file) {
-  const auto stamp = StampOf(file.path);
-  if (!stamp.ok())
-    return GetErrorCode(stamp.status()) == ErrorCode::kNotFound ? "missing" : "unreadable";
-  if (stamp->size != file.size) return "changed: size";
-  if (stamp->modified_ns != file.modified_ns) return "changed: modification time";
-  return "unchanged";
+// With a hash the content tells, whatever the file's times say.
+std::string ContentStateOf(duckdb::ClientContext& context,
+                           const catalog::ExternalTableDef::FileIdentity& file) {
+  const std::string state = StateOf(file);
+  const bool told = file.hash.empty() || state == "missing" || state == "changed: size";
+  if (told) return state;
+  const auto hash = HashOf(file.path, context.interrupted);
+  if (!hash.ok() && GetErrorCode(hash.status()) == ErrorCode::kInterrupted) {
+    ThrowStatus(hash.status());
+  }
+  if (!hash.ok()) return "unreadable";
+  return *hash == file.hash ? "unchanged" : "changed: content";
 }
 
 // One row for each file that was registered or is there now.
@@ -118,7 +123,7 @@ std::vector<Row> Verify(duckdb::ClientContext& context, SqlTransaction& own,
   std::vector<Row> rows;
   std::set<std::string> known;
   for (const auto& file : table.files) {
-    rows.push_back({Value(file.path), Value(StateOf(file))});
+    rows.push_back({Value(file.path), Value(ContentStateOf(context, file))});
     known.insert(file.path);
   }
   if (known.size() < table.file_count) return rows;  // more files than the catalog lists
@@ -130,6 +135,15 @@ std::vector<Row> Verify(duckdb::ClientContext& context, SqlTransaction& own,
     if (!known.contains(file)) rows.push_back({Value(file), Value("new")});
   }
   return rows;
+}
+
+// The entry with the files and columns as they are now.
+void Refresh(SqlTransaction& own, const ExternalAction& action) {
+  const catalog::EntryPtr entry = FindExternal(own, action);
+  catalog::Entry next = *entry;
+  next.external = std::make_shared<const catalog::ExternalTableDef>(*action.definition);
+  ThrowIfError(own.state().Replace(*entry, std::move(next)).status());
+  own.NoteWrite();
 }
 
 struct ActionData : duckdb::TableFunctionData {
@@ -168,6 +182,9 @@ duckdb::unique_ptr<duckdb::GlobalTableFunctionState> RunAction(
     case ExternalStatement::Kind::kDrop:
       Drop(own, action);
       break;
+    case ExternalStatement::Kind::kRefresh:
+      Refresh(own, action);
+      break;
     case ExternalStatement::Kind::kVerify:
       state->rows = Verify(context, own, action);
       break;
@@ -195,6 +212,14 @@ std::string SchemaOf(duckdb::ClientContext& context, const ExternalStatement& st
   return path.catalog == kCatalogName ? path.schema : DEFAULT_SCHEMA;
 }
 
+void KeepComments(const catalog::ExternalTableDef& from, catalog::ExternalTableDef* to) {
+  for (const catalog::ColumnDef& old : from.columns) {
+    for (catalog::ColumnDef& column : to->columns) {
+      if (column.name == old.name) column.comment = old.comment;
+    }
+  }
+}
+
 duckdb::ParserExtensionPlanResult Plan(
     duckdb::ParserExtensionInfo* info, duckdb::ClientContext& context,
     duckdb::unique_ptr<duckdb::ParserExtensionParseData> parsed) {
@@ -214,6 +239,12 @@ duckdb::ParserExtensionPlanResult Plan(
     if (!nothing_to_do) {
       action->definition = DefinitionOfExternal(context, action->schema, action->statement);
     }
+  }
+  if (action->statement.kind == ExternalStatement::Kind::kRefresh) {
+    const auto existing = FindExternal(TransactionOf(context), *action);
+    action->definition =
+        DefinitionOfExternal(context, action->schema, StatementOfExternal(*existing->external));
+    KeepComments(*existing->external, &*action->definition);
   }
   duckdb::ParserExtensionPlanResult result;
   result.function = duckdb::TableFunction("external_table", {}, GiveRows, BindAction, RunAction);

@@ -110,6 +110,20 @@ std::string PartitionModeOf(const ExternalTableDef& table, const std::vector<std
   return kColumnPartitions;
 }
 
+// Whether OPTIONS (hash 'blake3') asks for it.
+bool WantsHash(const ExternalTableDef& table) {
+  const auto hash = table.options.find(kHashOption);
+  if (hash == table.options.end()) return false;
+  if (!duckdb::StringUtil::CIEquals(hash->second, "blake3")) {
+    ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
+                          "option hash is '" + hash->second + "'; it takes blake3"));
+  }
+  if (table.file_count <= kMaxListedFiles) return true;
+  ThrowStatus(MakeError(ErrorCode::kNotSupported, "hashes of more than " +
+                                                      std::to_string(kMaxListedFiles) +
+                                                      " files; leave out the option hash"));
+}
+
 void ListFiles(const std::vector<std::string>& files, ExternalTableDef* table) {
   table->file_count = files.size();
   for (size_t i = 0; i < std::min(files.size(), kMaxListedFiles); ++i) {
@@ -153,9 +167,13 @@ ExternalTableDef DefinitionOfExternal(duckdb::ClientContext& context, const std:
   table.partitioned_by = DeclaredColumns(context, statement.partitions);
   table.options = statement.options;
   if (duckdb::StringUtil::CIEquals(statement.format, "tsv")) table.options.emplace("delim", "\t");
-  if (table.options.contains("hash")) ThrowNotSupported("OPTIONS (hash ...)");
   const auto files = FilesOf(context, duckdb::Value(table.location), format);
   ListFiles(files, &table);
+  if (WantsHash(table)) {
+    for (auto& file : table.files) {
+      file.hash = ValueOrThrow(HashOf(file.path, context.interrupted));
+    }
+  }
   if (!table.partitioned_by.empty()) {
     table.options[kPartitionsOption] = PartitionModeOf(table, files);
   }
@@ -172,8 +190,28 @@ ExternalTableDef DefinitionOfExternal(duckdb::ClientContext& context, const std:
     }
   }
   if (table.partitioned_by.empty()) table.options.erase(kPartitionsOption);
-  BindQuery(context, ExternalQuery(table));
+  ExternalTableDef unpinned = table;
+  unpinned.options.erase(kHashOption);
+  BindQuery(context, ExternalQuery(unpinned));
   return table;
+}
+
+ExternalStatement StatementOfExternal(const ExternalTableDef& table) {
+  const auto columns = [](const std::vector<ColumnDef>& defs) {
+    std::vector<ExternalStatement::Column> declared;
+    for (const ColumnDef& def : defs) declared.push_back({def.name, def.sql_type, !def.nullable});
+    return declared;
+  };
+  ExternalStatement statement;
+  statement.schema = table.schema;
+  statement.name = table.name;
+  statement.format = table.format;
+  statement.location = table.location;
+  if (table.columns_declared) statement.columns = columns(table.columns);
+  statement.partitions = columns(table.partitioned_by);
+  statement.options = table.options;
+  statement.options.erase(kPartitionsOption);
+  return statement;
 }
 
 }  // namespace pyralog::sql

@@ -16,4 +16,7 @@ catalog::ExternalTableDef DefinitionOfExternal(duckdb::ClientContext& context,
                                                const std::string& schema,
                                                const ExternalStatement& statement);
 
+// CREATE EXTERNAL TABLE that made this table.
+ExternalStatement StatementOfExternal(const catalog::ExternalTableDef& table);
+
 }  // namespace pyralog::sql

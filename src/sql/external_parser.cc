@@ -120,7 +120,8 @@ class ExternalParser {
     ARROW_RETURN_NOT_OK(Advance());
     if (IsWord("create") || IsWord("register")) return ParseCreate();
     if (IsWord("drop")) return ParseDrop();
-    if (IsWord("verify")) return ParseVerify();
+    if (IsWord("verify")) return ParseTableOnly(ExternalStatement::Kind::kVerify);
+    if (IsWord("refresh")) return ParseTableOnly(ExternalStatement::Kind::kRefresh);
     return std::nullopt;
   }
 
@@ -212,11 +213,12 @@ class ExternalParser {
     return NameAndEnd();
   }
 
-  Parsed ParseVerify() {
+  // VERIFY and REFRESH.
+  Parsed ParseTableOnly(ExternalStatement::Kind kind) {
     ARROW_RETURN_NOT_OK(Advance());
     if (!IsWord("external")) return std::nullopt;
     ARROW_RETURN_NOT_OK(Advance());
-    statement_.kind = ExternalStatement::Kind::kVerify;
+    statement_.kind = kind;
     ARROW_RETURN_NOT_OK(Take("table").status());
     return NameAndEnd();
   }

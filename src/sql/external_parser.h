@@ -7,6 +7,7 @@
 //   REGISTER EXTERNAL TABLE ...   (the same as CREATE EXTERNAL TABLE)
 //   DROP EXTERNAL TABLE [IF EXISTS] [schema.]name
 //   VERIFY EXTERNAL [TABLE] [schema.]name
+//   REFRESH EXTERNAL [TABLE] [schema.]name
 //
 // The clauses behind the columns come in any order. A value is text in quotes, a number, or a bare
 // word; '=' may stand between key and value.
@@ -23,7 +24,7 @@
 namespace pyralog::sql {
 
 struct ExternalStatement {
-  enum class Kind { kCreate, kDrop, kVerify };
+  enum class Kind { kCreate, kDrop, kVerify, kRefresh };
   struct Column {
     std::string name;
     std::string type;  // SQL text

@@ -1,5 +1,6 @@
 #include "sql/external_query.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "duckdb.hpp"
@@ -8,8 +9,12 @@
 #include "duckdb/planner/expression/bound_cast_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
 #include "formats/registry.h"
+#include "sql/catalog.h"
 #include "sql/errors.h"
+#include "sql/external_checks.h"
+#include "sql/external_scan.h"
 #include "sql/replacement_scan.h"
+#include "sql/transaction.h"
 
 namespace pyralog::sql {
 namespace {
@@ -165,6 +170,38 @@ duckdb::unique_ptr<duckdb::Expression> BindExternalColumn(
                                                     type);
 }
 
+// Throws which file is not what was registered.
+void CheckUnchanged(duckdb::ClientContext& context, const ExternalTableDef& table) {
+  const auto fail = [&](ErrorCode code, const std::string& what) {
+    ThrowStatus(MakeError(code, what + " since external table \"" + table.name +
+                                    "\" was registered; REFRESH EXTERNAL " + Name(table.name) +
+                                    " takes its files as they are now"));
+  };
+  for (const auto& file : table.files) {
+    const std::string state = StateOf(file);
+    if (state == "unchanged") continue;
+    const bool there = state.starts_with("changed");
+    fail(there ? ErrorCode::kDamaged : ErrorCode::kNotFound, file.path + " is " + state);
+  }
+  const auto now =
+      FilesOf(context, duckdb::Value(table.location), formats::FindFormat(table.format));
+  for (const std::string& path : now) {
+    const bool known = std::any_of(table.files.begin(), table.files.end(),
+                                   [&](const auto& file) { return file.path == path; });
+    if (!known) fail(ErrorCode::kDamaged, path + " is new");
+  }
+}
+
+duckdb::unique_ptr<duckdb::Expression> BindExternalUnchanged(
+    duckdb::FunctionBindExpressionInput& input) {
+  auto& own =
+      SqlTransaction::Get(input.context, duckdb::Catalog::GetCatalog(input.context, kCatalogName));
+  const auto entry = ValueOrThrow(
+      own.state().Find(ConstantText(*input.children[0]), ConstantText(*input.children[1])));
+  if (entry != nullptr && entry->external) CheckUnchanged(input.context, *entry->external);
+  return duckdb::make_uniq<duckdb::BoundConstantExpression>(duckdb::Value::BOOLEAN(true));
+}
+
 void NotCallable(duckdb::DataChunk& arguments, duckdb::ExpressionState& state,
                  duckdb::Vector& result) {
   throw duckdb::NotImplementedException("external_column is replaced when it is bound");
@@ -175,7 +212,7 @@ void NotCallable(duckdb::DataChunk& arguments, duckdb::ExpressionState& state,
 std::string ExternalReaderCall(const ExternalTableDef& table) {
   std::string call = ReaderOf(table.format) + "(" + Text(table.location);
   for (const auto& [name, value] : table.options) {
-    if (!IsInternal(name)) call += ", " + Name(name) + " = " + Text(value);
+    if (!IsInternal(name) && name != kHashOption) call += ", " + Name(name) + " = " + Text(value);
   }
   return call + TypeOptions(table) + PartitionOptions(table) + ")";
 }
@@ -191,7 +228,11 @@ std::string ExternalQuery(const ExternalTableDef& table) {
   for (size_t i = 0; i < table.partitioned_by.size(); ++i) {
     list += (list.empty() ? "" : ", ") + SelectPartition(table, i);
   }
-  return "SELECT " + list + " FROM " + ExternalReaderCall(table) + " AS files";
+  std::string query = "SELECT " + list + " FROM " + ExternalReaderCall(table) + " AS files";
+  if (table.options.contains(kHashOption)) {
+    query += " WHERE external_unchanged(" + Text(table.schema) + ", " + Text(table.name) + ")";
+  }
+  return query;
 }
 
 std::string ExternalTableSql(const ExternalTableDef& table) {
@@ -220,6 +261,14 @@ void RegisterExternalColumn(duckdb::ExtensionLoader& loader) {
                                   {LogicalType::ANY, LogicalType::VARCHAR, LogicalType::VARCHAR},
                                   LogicalType::ANY, NotCallable);
   function.bind_expression = BindExternalColumn;
+  loader.RegisterFunction(function);
+}
+
+void RegisterExternalUnchanged(duckdb::ExtensionLoader& loader) {
+  duckdb::ScalarFunction function("external_unchanged",
+                                  {LogicalType::VARCHAR, LogicalType::VARCHAR},
+                                  LogicalType::BOOLEAN, NotCallable);
+  function.bind_expression = BindExternalUnchanged;
   loader.RegisterFunction(function);
 }
 

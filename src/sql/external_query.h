@@ -18,6 +18,10 @@ constexpr char kHivePartitions[] = "hive";
 constexpr char kLevelPartitions[] = "levels:";
 constexpr char kColumnPartitions[] = "columns";
 
+// OPTIONS (hash 'blake3'): the files' content is registered, and a query finds them as they were or
+// ends in an error.
+constexpr char kHashOption[] = "hash";
+
 // SELECT each column, in its declared type, FROM the format's reader over the location.
 std::string ExternalQuery(const catalog::ExternalTableDef& table);
 
@@ -31,5 +35,9 @@ std::string ExternalTableSql(const catalog::ExternalTableDef& table);
 // binds only where the cast keeps every value exactly; else the error names the column and both
 // types.
 void RegisterExternalColumn(duckdb::ExtensionLoader& loader);
+
+// Registers external_unchanged(schema, name): true, found out while the query is bound; or the
+// error that names the file of this external table that is not as it was registered.
+void RegisterExternalUnchanged(duckdb::ExtensionLoader& loader);
 
 }  // namespace pyralog::sql

@@ -152,7 +152,7 @@ duckdb::unique_ptr<duckdb::TableRef> ArrowPath(duckdb::TableFunctionBindInput& i
     const std::string option = duckdb::StringUtil::Lower(name);
     if (option == "hive_types") {
       hive_types = value;
-    } else if (option == "hive_partitioning" || option == "filename") {
+    } else if (option == "hive_partitioning" || option == "filename" || option == "union_by_name") {
       AddNamed(&call, name, value);
     } else {
       ThrowStatus(

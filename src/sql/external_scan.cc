@@ -84,7 +84,10 @@ std::shared_ptr<arrow::MemoryPool> MemoryOf(duckdb::ClientContext& context) {
 formats::Options OptionsOf(const duckdb::named_parameter_map_t& parameters) {
   formats::Options options;
   for (const auto& [name, value] : parameters) {
-    if (name == "hive_partitioning" || name == "filename" || name == "member") continue;
+    if (name == "hive_partitioning" || name == "filename" || name == "union_by_name" ||
+        name == "member") {
+      continue;
+    }
     options[duckdb::StringUtil::Lower(name)] = value.ToString();
   }
   return options;
@@ -150,6 +153,7 @@ duckdb::unique_ptr<duckdb::FunctionData> BindRelation(duckdb::ClientContext& con
   options.options = OptionsOf(input.named_parameters);
   options.hive_columns = Flag(input.named_parameters, "hive_partitioning", true);
   options.file_column = Flag(input.named_parameters, "filename", false);
+  options.union_by_name = Flag(input.named_parameters, "union_by_name", false);
   if (const auto member = input.named_parameters.find("member");
       member != input.named_parameters.end()) {
     options.member = member->second.ToString();
@@ -407,6 +411,7 @@ duckdb::TableFunctionSet RelationReader(const std::string& name, const std::stri
     function.function_info = duckdb::make_shared_ptr<FormatName>(format);
     function.named_parameters["hive_partitioning"] = duckdb::LogicalType::BOOLEAN;
     function.named_parameters["filename"] = duckdb::LogicalType::BOOLEAN;
+    function.named_parameters["union_by_name"] = duckdb::LogicalType::BOOLEAN;
     function.named_parameters["member"] = duckdb::LogicalType::VARCHAR;
     SetCallbacks(&function);
     set.AddFunction(function);

@@ -135,6 +135,12 @@ arrow::Status Decode(std::shared_ptr<arrow::Array>* column, arrow::compute::Exec
 }  // namespace
 
 arrow::Result<TypePtr> CarriedType(const TypePtr& type, Origin origin) {
+  if (arrow::is_decimal(type->id())) {
+    const auto& decimal = static_cast<const arrow::DecimalType&>(*type);
+    if (decimal.scale() < 0 || decimal.scale() > decimal.precision()) {
+      return Refuse(*type, "has a scale outside of its digits, which SQL's decimals have not");
+    }
+  }
   switch (type->id()) {
     case arrow::Type::HALF_FLOAT:
       return arrow::float32();

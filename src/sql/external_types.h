@@ -13,7 +13,7 @@
 //   dictionaries and runs of these          their values    as above
 //   everything else that is not refused     itself
 //
-// Refused by name: dense unions, day-time intervals, structs without fields, fixed-size lists of no
+// Refused by name: decimals with a scale outside of their digits, dense unions, day-time intervals, structs without fields, fixed-size lists of no
 // or more than 100,000 items.
 #pragma once
 

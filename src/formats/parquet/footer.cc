@@ -47,6 +47,9 @@ arrow::Status CheckChunk(const Source& source, const ::parquet::ColumnChunkMetaD
                          int64_t rows, const std::string& where) {
   const int64_t data = chunk.data_page_offset();
   const int64_t dictionary = chunk.has_dictionary_page() ? chunk.dictionary_page_offset() : 0;
+  if (!chunk.file_path().empty()) {
+    return source.Error(ErrorCode::kNotSupported, where + " lies in another file");
+  }
   // Writers put anything where there are no pages.
   if (rows == 0 && chunk.num_values() == 0) return arrow::Status::OK();
   // Some writers put 0 where there is no dictionary; a page cannot start before the magic bytes.
