@@ -177,9 +177,13 @@ void CheckForeignKeysAllow(SqlTransaction& transaction, const catalog::TableDef&
                                                            table.columns[column].name + "\" " +
                                                            why + " and keeps its type"));
   };
+  const auto schema = ValueOrThrow(transaction.state().storage().Schema(table.id));
   for (const catalog::ForeignKeyDef& foreign_key : table.foreign_keys) {
-    if (holds(foreign_key.columns) || foreign_key.parent == table.id)
-      refuse("is part of a FOREIGN KEY, or of a table that refers to itself,");
+    if (holds(foreign_key.columns)) refuse("is part of a FOREIGN KEY");
+    if (foreign_key.parent != table.id) continue;
+    for (const FieldId id : foreign_key.parent_columns) {
+      if (schema->PositionOf(id) == column) refuse("is what a FOREIGN KEY refers to");
+    }
   }
   const bool unique = std::ranges::any_of(
       table.unique, [&](const catalog::UniqueDef& set) { return holds(set.columns); });
