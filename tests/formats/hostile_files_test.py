@@ -111,7 +111,16 @@ def test_things_that_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "zero.npy").symlink_to("/dev/zero")
     (tmp_path / "empty.npy").touch()
     (tmp_path / "up.csv").symlink_to("../" * 40 + "dev/zero")
-    names = [*sorted(tmp_path.iterdir()), "/dev/zero", "/dev/tty", "/proc/self/mem", "/proc/self/maps", ".", "", "\n"]
+    names: list[str | Path] = [
+        *sorted(tmp_path.iterdir()),
+        "/dev/zero",
+        "/dev/tty",
+        "/proc/self/mem",
+        "/proc/self/maps",
+        ".",
+        "",
+        "\n",
+    ]
     names += ["../" * 100, "file:///dev/zero", "file://../x", "x" * 10_000, "http://127.0.0.1/x", "%00.csv", "[", "{a"]
     for name in ("csv", "json", "parquet", "arrow", "npy"):
         assert all_of((path, ("--format", name)) for path in names) == len(names)

@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,7 @@ SPANS = [f"m8[{unit}]" for unit in ("W", "D", "h", "m", "s", "ms", "us", "ns")]
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("dtype", [*NUMBERS, *TIMES, *SPANS, "S5", "U5", "V3", "c8", "c16"])
-def test_every_dtype_in_both_byte_orders(dtype: str, order: str, tmp_path: Path) -> None:
+def test_every_dtype_in_both_byte_orders(dtype: str, order: Literal["<", ">"], tmp_path: Path) -> None:
     array = np.arange(-3, 200).astype("f8" if dtype[0] in "fc" else "i8")
     if dtype == "V3":
         array = np.array([b"abc", b"\0\1\2"], "V3")

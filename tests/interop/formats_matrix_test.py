@@ -126,7 +126,8 @@ def values_of(sql_type: str) -> str:
 
 def by_duckdb(path: Path) -> list[Any]:
     with duckdb.connect() as connection:
-        return connection.execute(f"SELECT v FROM '{path}' ORDER BY i").to_arrow_table()["v"].to_pylist()
+        table: Any = connection.execute(f"SELECT v FROM '{path}' ORDER BY i").to_arrow_table()
+        return list(table["v"].to_pylist())
 
 
 Read = Callable[[Path], list[Any]]

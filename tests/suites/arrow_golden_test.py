@@ -32,7 +32,7 @@ def columns_of(path: Path, fields: list[dict[str, Any]]) -> list[list[Any]] | st
     """The values of each column that `pyralog cat` gives; or why there are none."""
     done = cat(path, "--out", "arrow")
     if done.returncode != 0:
-        return done.stderr.decode()
+        return str(done.stderr.decode())
     table = pa.ipc.open_stream(done.stdout).read_all()
     columns: list[list[Any]] = []
     for i, field in enumerate(fields):

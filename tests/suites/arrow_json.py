@@ -163,7 +163,7 @@ def _arrow_plain(array: pa.Array) -> list[Any]:
         return _numbers("iiq")(array)
     if pa.types.is_temporal(kind):
         return _numbers("i" if kind.bit_width == 32 else "q")(array)
-    return array.to_pylist()
+    return list(array.to_pylist())
 
 
 def _map_items(array: pa.MapArray) -> list[Any]:

@@ -95,4 +95,4 @@ def same_variant(json_value: Any, variant: Any) -> bool:
     if variant.kind in ("BOOLEAN_TRUE", "BOOLEAN_FALSE"):
         return json_value is (variant.text == "true")
     text = variant.text.replace("+00:00", "Z") if "TIMESTAMPTZ" in variant.kind else variant.text
-    return str(json_value) == text and isinstance(json_value, int) == variant.kind.startswith("INT")
+    return bool(str(json_value) == text and isinstance(json_value, int) == variant.kind.startswith("INT"))
