@@ -12,6 +12,8 @@ namespace {
 // lower case, with '/' and '%' written as %2f and %25, so that every name is one part of the key.
 constexpr char kSchemaPrefix[] = "schema/";
 constexpr char kEntryPrefix[] = "entry/";
+// "index/<schema>/<name>", without content, takes an index's name; what it is stands in the table.
+constexpr char kIndexPrefix[] = "index/";
 constexpr uint64_t kUncommitted = uint64_t{1} << 63;
 
 std::string KeyPart(std::string_view name) {
@@ -31,6 +33,10 @@ std::string KeyPart(std::string_view name) {
 std::string SchemaKey(std::string_view schema) { return kSchemaPrefix + KeyPart(schema); }
 std::string EntryKey(std::string_view schema, std::string_view name) {
   return kEntryPrefix + KeyPart(schema) + "/" + KeyPart(name);
+}
+
+std::string IndexKey(std::string_view schema, std::string_view name) {
+  return kIndexPrefix + KeyPart(schema) + "/" + KeyPart(name);
 }
 
 bool IsDefault(std::string_view schema) { return KeyPart(schema) == kDefaultSchema; }
@@ -258,10 +264,68 @@ class CatalogTransaction final : public Transaction {
     }
     if (entry->table) {
       ARROW_RETURN_NOT_OK(DropReferencesTo(*entry->table, cascade));
+      for (const IndexDef& index : entry->table->indexes)
+        ARROW_RETURN_NOT_OK(storage_->DeleteMeta(IndexKey(entry->schema, index.name)));
       ARROW_RETURN_NOT_OK(storage_->DropTable(entry->table->id));
     }
     ++changes_;
     return storage_->DeleteMeta(EntryKey(schema, name));
+  }
+
+  arrow::Status CreateIndex(std::string_view schema, std::string_view table,
+                            IndexDef index) override {
+    ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, table));
+    if (!entry || !entry->table)
+      return MakeError(ErrorCode::kNotFound, "there is no hot table '" + std::string(table) + "'");
+    if (storage_->GetMeta(IndexKey(schema, index.name))) {
+      return MakeError(
+          ErrorCode::kAlreadyExists,
+          "index '" + index.name + "' exists already; drop it first or choose another name");
+    }
+    auto def = std::make_shared<TableDef>(*entry->table);
+    if (index.unique) {
+      def->unique.push_back({index.columns, index.name});
+      ARROW_RETURN_NOT_OK(ChangeSchema(def->id, [&](lsm::TableSchema* changed) {
+        lsm::UniqueSet set;
+        for (const int column : index.columns) set.fields.push_back(changed->field_ids[column]);
+        changed->unique.push_back(std::move(set));
+      }));
+    }
+    ARROW_RETURN_NOT_OK(storage_->PutMeta(IndexKey(schema, index.name), ""));
+    def->indexes.push_back(std::move(index));
+    return PutTable(*entry, std::move(def));
+  }
+
+  arrow::Status DropIndex(std::string_view schema, std::string_view name) override {
+    ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, FindIndex(schema, name));
+    if (!entry)
+      return MakeError(ErrorCode::kNotFound, "there is no index '" + std::string(name) + "'");
+    auto def = std::make_shared<TableDef>(*entry->table);
+    const auto is_it = [&](const std::string& other) { return KeyPart(other) == KeyPart(name); };
+    const auto unique = std::find_if(def->unique.begin(), def->unique.end(),
+                                     [&](const UniqueDef& u) { return is_it(u.index); });
+    if (unique != def->unique.end()) {
+      const auto at = unique - def->unique.begin();
+      def->unique.erase(unique);
+      ARROW_RETURN_NOT_OK(ChangeSchema(def->id, [at](lsm::TableSchema* changed) {
+        changed->unique.erase(changed->unique.begin() + at);
+      }));
+    }
+    std::erase_if(def->indexes, [&](const IndexDef& index) { return is_it(index.name); });
+    ARROW_RETURN_NOT_OK(storage_->DeleteMeta(IndexKey(schema, name)));
+    return PutTable(*entry, std::move(def));
+  }
+
+  arrow::Result<EntryPtr> FindIndex(std::string_view schema, std::string_view name) override {
+    if (!storage_->GetMeta(IndexKey(schema, name))) return EntryPtr();
+    ARROW_ASSIGN_OR_RAISE(const auto entries, List(schema));
+    for (const EntryPtr& entry : entries) {
+      if (!entry->table) continue;
+      for (const IndexDef& index : entry->table->indexes) {
+        if (KeyPart(index.name) == KeyPart(name)) return entry;
+      }
+    }
+    return MakeError(ErrorCode::kDamaged, "index '" + std::string(name) + "' has no table");
   }
 
   arrow::Result<EntryPtr> FindTable(TableId id) override {
@@ -328,14 +392,26 @@ class CatalogTransaction final : public Transaction {
   }
 
   arrow::Status DropForeignKeys(const Entry& child, TableId parent) {
-    ARROW_ASSIGN_OR_RAISE(const auto old, storage_->Schema(child.table->id));
-    auto schema = std::make_shared<lsm::TableSchema>(*old);
-    ++schema->version;
-    std::erase_if(schema->references, [&](const lsm::Reference& r) { return r.parent == parent; });
-    ARROW_RETURN_NOT_OK(storage_->AlterTable(child.table->id, std::move(schema)));
+    ARROW_RETURN_NOT_OK(ChangeSchema(child.table->id, [&](lsm::TableSchema* changed) {
+      std::erase_if(changed->references,
+                    [&](const lsm::Reference& r) { return r.parent == parent; });
+    }));
     auto def = std::make_shared<TableDef>(*child.table);
     std::erase_if(def->foreign_keys, [&](const ForeignKeyDef& f) { return f.parent == parent; });
-    Entry entry = child;
+    return PutTable(child, std::move(def));
+  }
+
+  template <class Change>
+  arrow::Status ChangeSchema(TableId table, Change change) {
+    ARROW_ASSIGN_OR_RAISE(const auto old, storage_->Schema(table));
+    auto schema = std::make_shared<lsm::TableSchema>(*old);
+    ++schema->version;
+    change(schema.get());
+    return storage_->AlterTable(table, std::move(schema));
+  }
+
+  arrow::Status PutTable(const Entry& old, std::shared_ptr<const TableDef> def) {
+    Entry entry = old;
     entry.table = std::move(def);
     return Put(EntryKey(entry.schema, entry.name), entry);
   }

@@ -61,6 +61,12 @@ class Transaction {
   // kInvalidArgument, or with `cascade` their foreign keys are dropped too.
   virtual arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind,
                              bool cascade = false) = 0;
+  // Makes an index of a hot table; a unique one is kConstraint when two rows are equal.
+  virtual arrow::Status CreateIndex(std::string_view schema, std::string_view table,
+                                    IndexDef index) = 0;
+  virtual arrow::Status DropIndex(std::string_view schema, std::string_view name) = 0;
+  // The hot table that has the index of this name, or nullptr.
+  virtual arrow::Result<EntryPtr> FindIndex(std::string_view schema, std::string_view name) = 0;
   // The hot table with this id, or nullptr. Reads all entries.
   virtual arrow::Result<EntryPtr> FindTable(TableId id) = 0;
 

@@ -21,7 +21,7 @@ using nlohmann::json;
 // Of what an entry needs: a build reads entries up to its own version and refuses newer ones.
 constexpr int kFirstVersion = 1;
 constexpr int kCommentVersion = 2;     // comments
-constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY
+constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY, indexes
 constexpr int kHashVersion = 4;        // hashes of external files
 constexpr int kEntryVersion = kHashVersion;
 
@@ -135,7 +135,12 @@ json TableToJson(const TableDef& table) {
             {"columns", ColumnsToJson(table.columns)},
             {"key", table.key},
             {"checks", table.checks}};
-  for (const UniqueDef& unique : table.unique) j["unique"].push_back({{"columns", unique.columns}});
+  for (const UniqueDef& unique : table.unique)
+    j["unique"].push_back({{"columns", unique.columns}, {"index", unique.index}});
+  for (const IndexDef& index : table.indexes) {
+    j["indexes"].push_back(
+        {{"name", index.name}, {"columns", index.columns}, {"unique", index.unique}});
+  }
   for (const ForeignKeyDef& foreign_key : table.foreign_keys)
     j["foreign_keys"].push_back(ForeignKeyToJson(foreign_key));
   return j;
@@ -166,7 +171,13 @@ arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry,
   table->key = j.at("key").get<std::vector<int>>();
   table->checks = j.at("checks").get<std::vector<std::string>>();
   for (const json& unique : j.value("unique", json::array()))
-    table->unique.push_back({unique.at("columns").get<std::vector<int>>()});
+    table->unique.push_back(
+        {unique.at("columns").get<std::vector<int>>(), unique.value("index", std::string())});
+  for (const json& index : j.value("indexes", json::array())) {
+    table->indexes.push_back({index.at("name").get<std::string>(),
+                              index.at("columns").get<std::vector<int>>(),
+                              index.at("unique").get<bool>()});
+  }
   for (const json& foreign_key : j.value("foreign_keys", json::array()))
     table->foreign_keys.push_back(ForeignKeyFromJson(foreign_key));
   return table;
@@ -207,7 +218,8 @@ bool HasHashes(const Entry& entry) {
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
 int VersionOf(const Entry& entry) {
   if (HasHashes(entry)) return kHashVersion;
-  if (entry.table && (!entry.table->unique.empty() || !entry.table->foreign_keys.empty()))
+  if (entry.table && (!entry.table->unique.empty() || !entry.table->foreign_keys.empty() ||
+                      !entry.table->indexes.empty()))
     return kConstraintVersion;
   return HasComments(entry) ? kCommentVersion : kFirstVersion;
 }

@@ -31,6 +31,7 @@ struct ColumnDef {
 // compared.
 struct UniqueDef {
   std::vector<int> columns;  // positions in columns
+  std::string index = {};    // the CREATE UNIQUE INDEX that it is of; "": a constraint of the table
   bool operator==(const UniqueDef&) const = default;
 };
 
@@ -44,6 +45,14 @@ struct ForeignKeyDef {
   bool operator==(const ForeignKeyDef&) const = default;
 };
 
+// CREATE INDEX. The name is one of the schema's indexes. A unique one has a UniqueDef, too.
+struct IndexDef {
+  std::string name;
+  std::vector<int> columns;  // positions in columns, in order of weight
+  bool unique = false;
+  bool operator==(const IndexDef&) const = default;
+};
+
 struct TableDef {
   std::string schema;
   std::string name;
@@ -53,6 +62,7 @@ struct TableDef {
   std::vector<std::string> checks;          // CHECK expressions' texts
   std::vector<UniqueDef> unique;            // parallel to lsm::TableSchema::unique
   std::vector<ForeignKeyDef> foreign_keys;  // parallel to lsm::TableSchema::references
+  std::vector<IndexDef> indexes;
 };
 
 struct ViewDef {

@@ -109,13 +109,15 @@ TEST(EntriesTest, TypesInBase64AreRead) {
 TEST(EntriesTest, ConstraintsComeBackAndNeedANewerVersion) {
   const Entry plain = TableOf(arrow::int32());
   auto table = std::make_shared<TableDef>(*plain.table);
-  table->unique = {{{1}}, {{1, 0}}};
+  table->unique = {{{1}}, {{1, 0}, "i"}};
+  table->indexes = {{"i", {1, 0}, true}, {"j", {0}}};
   table->foreign_keys = {{{0, 1}, TableId(3), "parent", {FieldId(4), FieldId(2)}}};
   const Entry entry{EntryKind::kTable, "main", "t", table, nullptr, nullptr};
   const std::string text = EntryToJson(entry);
   const auto again = EntryFromJson(text);
   ASSERT_TRUE(again.ok()) << again.status().ToString();
   EXPECT_EQ((*again)->table->unique, table->unique);
+  EXPECT_EQ((*again)->table->indexes, table->indexes);
   EXPECT_EQ((*again)->table->foreign_keys, table->foreign_keys);
   EXPECT_NE(text.find("\"version\":3"), std::string::npos) << text;
   EXPECT_NE(EntryToJson(plain).find("\"version\":1"), std::string::npos);

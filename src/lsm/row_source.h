@@ -16,6 +16,7 @@
 #include "batch/zone_map.h"
 #include "lsm/deletion_vector.h"
 #include "lsm/key.h"
+#include "lsm/sorted_unit.h"
 #include "lsm/table_schema.h"
 #include "pyralog/ids.h"
 
@@ -98,6 +99,13 @@ class RowSource {
   // for a sealed source any living row of that key; -1 when there is none. Others are left.
   virtual arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
                                   CommitNumber snapshot, std::span<int64_t> newer) const = 0;
+
+  // The unit that begins at row `first`, in the order of these fields; nullptr when this source
+  // keeps no such order, which it does not while its rows are in memory.
+  virtual arrow::Result<std::shared_ptr<const SortedUnit>> Sorted(
+      int64_t /*first*/, const std::vector<FieldId>& /*fields*/) const {
+    return nullptr;
+  }
 
   DeletionVector& deaths() { return deaths_; }
   const DeletionVector& deaths() const { return deaths_; }

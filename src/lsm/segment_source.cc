@@ -54,6 +54,23 @@ arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::ColumnAt(int64_t row
   return segment_->Column(row / kUnitRows, column);
 }
 
+arrow::Result<std::shared_ptr<const SortedUnit>> SegmentSource::Sorted(
+    int64_t first, const std::vector<FieldId>& fields) const {
+  const SortedKey key(first, fields);
+  {
+    MutexLock lock(mutex_);
+    if (const auto made = sorted_.find(key); made != sorted_.end()) return made->second;
+  }
+  arrow::ArrayVector columns;
+  for (const int column : schema()->PositionsOf(fields)) {
+    ARROW_ASSIGN_OR_RAISE(auto array, segment_->Column(first / kUnitRows, column));
+    columns.push_back(std::move(array));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto made, SortedUnit::Make(columns));
+  MutexLock lock(mutex_);
+  return sorted_.emplace(key, std::move(made)).first->second;
+}
+
 arrow::Status SegmentSource::Find(const KeyBatch& keys, std::span<const int64_t> which,
                                   CommitNumber snapshot, std::span<int64_t> rows) const {
   if (birth_ > snapshot) {

@@ -1,8 +1,11 @@
 // A segment as a source of rows.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/thread_annotations.h"
 #include "lsm/row_source.h"
@@ -40,6 +43,8 @@ class SegmentSource final : public RowSource {
                      std::span<int64_t> rows) const override;
   arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
                           CommitNumber snapshot, std::span<int64_t> newer) const override;
+  arrow::Result<std::shared_ptr<const SortedUnit>> Sorted(
+      int64_t first, const std::vector<FieldId>& fields) const override;
 
  private:
   io::Env* const env_;
@@ -50,6 +55,8 @@ class SegmentSource final : public RowSource {
   std::atomic<bool> obsolete_{false};
   mutable Mutex mutex_;
   mutable SourceUnits units_ GUARDED_BY(mutex_);  // made when first asked for
+  using SortedKey = std::pair<int64_t, std::vector<FieldId>>;
+  mutable std::map<SortedKey, std::shared_ptr<const SortedUnit>> sorted_ GUARDED_BY(mutex_);
 };
 
 }  // namespace pyralog::lsm

@@ -118,6 +118,20 @@ int64_t SourceView::Mask(size_t unit, MaskWords* mask) const {
   return visible;
 }
 
+arrow::Result<std::shared_ptr<const SortedUnit>> SourceView::Sorted(
+    size_t unit, std::span<const int> columns) const {
+  units();
+  const UnitRef& ref = unit_refs_[unit];
+  const RowSource& source = *sources_[ref.source].source;
+  const ColumnMap map(source.schema(), schema_);
+  std::vector<FieldId> fields;
+  for (const int column : columns) {
+    if (map.stored(column) < 0 || !map.identical(column)) return nullptr;
+    fields.push_back(schema_->field_ids[column]);
+  }
+  return source.Sorted(ref.unit->first, fields);
+}
+
 void SourceView::WillNeed(size_t unit, std::span<const int> columns) const {
   units();
   const UnitRef& ref = unit_refs_[unit];

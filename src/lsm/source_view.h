@@ -34,6 +34,8 @@ class SourceView final : public TableView {
   arrow::Result<batch::ZoneMap> Zone(size_t unit, int column) const override;
   arrow::Result<batch::ZoneMap> ColumnRange(int column) const override;
   int64_t Mask(size_t unit, MaskWords* mask) const override;
+  arrow::Result<std::shared_ptr<const SortedUnit>> Sorted(
+      size_t unit, std::span<const int> columns) const override;
   void WillNeed(size_t unit, std::span<const int> columns) const override;
   arrow::Status Lookup(const KeyBatch& keys, std::vector<int64_t>* row_ids) const override;
   arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row_id, int column,

@@ -22,6 +22,7 @@
 #include "arrow/result.h"
 #include "batch/zone_map.h"
 #include "lsm/key.h"
+#include "lsm/sorted_unit.h"
 #include "lsm/table_schema.h"
 #include "pyralog/ids.h"
 
@@ -59,6 +60,10 @@ class TableView {
   // Fills `mask` with (rows + 63) / 64 words (bits past the rows are 0). Returns how many rows are
   // visible.
   virtual int64_t Mask(size_t unit, MaskWords* mask) const = 0;
+  // The unit's rows in the order of these columns (positions in schema()), made when first asked
+  // for; nullptr for rows that are recent or stored in other types.
+  virtual arrow::Result<std::shared_ptr<const SortedUnit>> Sorted(
+      size_t unit, std::span<const int> columns) const = 0;
   // Asks the system to read these columns of the unit ahead.
   virtual void WillNeed(size_t unit, std::span<const int> columns) const = 0;
 

@@ -149,12 +149,13 @@ class TableAlteration {
 
   bool InKey(int column) const { return std::ranges::find(table_.key, column) != table_.key.end(); }
 
-  // The columns of each UNIQUE and FOREIGN KEY of the new definition.
+  // The columns of each UNIQUE, FOREIGN KEY and index of the new definition.
   std::vector<std::vector<int>*> ConstrainedColumns() {
     std::vector<std::vector<int>*> all;
     for (catalog::UniqueDef& unique : next_.unique) all.push_back(&unique.columns);
     for (catalog::ForeignKeyDef& foreign_key : next_.foreign_keys)
       all.push_back(&foreign_key.columns);
+    for (catalog::IndexDef& index : next_.indexes) all.push_back(&index.columns);
     return all;
   }
 
@@ -162,6 +163,9 @@ class TableAlteration {
   std::string ConstraintName(const std::vector<int>& columns) const {
     const bool unique = std::ranges::any_of(
         next_.unique, [&](const catalog::UniqueDef& u) { return &u.columns == &columns; });
+    for (const catalog::IndexDef& index : next_.indexes) {
+      if (&index.columns == &columns) return "index " + InQuotes(index.name);
+    }
     return unique ? "a UNIQUE constraint" : "a FOREIGN KEY";
   }
 

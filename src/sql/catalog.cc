@@ -6,11 +6,14 @@
 #include "duckdb/parser/parsed_data/create_schema_info.hpp"
 #include "duckdb/parser/parsed_data/create_table_info.hpp"
 #include "duckdb/parser/parsed_data/drop_info.hpp"
+#include "duckdb/parser/statement/create_statement.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "duckdb/planner/operator/logical_simple.hpp"
 #include "duckdb/planner/parsed_data/bound_create_table_info.hpp"
 #include "duckdb/storage/database_size.hpp"
 #include "sql/errors.h"
+#include "sql/index_entry.h"
+#include "sql/table_entry.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
@@ -114,7 +117,10 @@ duckdb::ErrorData SqlCatalog::SupportsCreateTable(duckdb::BoundCreateTableInfo& 
 duckdb::unique_ptr<duckdb::LogicalOperator> SqlCatalog::BindCreateIndex(
     duckdb::Binder& binder, duckdb::CreateStatement& statement, duckdb::TableCatalogEntry& table,
     duckdb::unique_ptr<duckdb::LogicalOperator> plan) {
-  ThrowNotSupported("CREATE INDEX");
+  const auto& info = statement.info->Cast<duckdb::CreateIndexInfo>();
+  TableEntry& entry = TableEntry::Of(table);
+  return duckdb::make_uniq<LogicalCreateHotIndex>(entry, IndexFromInfo(info, entry),
+                                                  info.on_conflict);
 }
 
 duckdb::unique_ptr<duckdb::LogicalOperator> SqlCatalog::BindAlterAddIndex(

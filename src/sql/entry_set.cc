@@ -10,6 +10,7 @@
 #include "sql/errors.h"
 #include "sql/external.h"
 #include "sql/foreign_keys.h"
+#include "sql/index_entry.h"
 #include "sql/schema_entry.h"
 #include "sql/table_entry.h"
 
@@ -78,6 +79,24 @@ duckdb::CatalogEntry* EntrySet::Find(catalog::Transaction& transaction, const st
   auto made = Make(transaction, *parent, *entry);
   if (entry->comment) made->comment = duckdb::Value(*entry->comment);
   return (entries_[key] = std::move(made)).get();
+}
+
+duckdb::CatalogEntry* EntrySet::FindIndex(catalog::Transaction& transaction,
+                                          const std::string& schema, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const Name key(duckdb::StringUtil::Lower(schema), duckdb::StringUtil::Lower(name));
+  const auto found = indexes_.find(key);
+  if (found != indexes_.end()) return found->second.get();
+  const catalog::EntryPtr table = ValueOrThrow(transaction.FindIndex(schema, name));
+  duckdb::SchemaCatalogEntry* parent = SchemaLocked(transaction, schema);
+  if (table == nullptr || parent == nullptr) return nullptr;
+  for (const catalog::IndexDef& index : table->table->indexes) {
+    if (!duckdb::StringUtil::CIEquals(index.name, name)) continue;
+    auto& made = indexes_[key];
+    made = std::make_unique<IndexEntry>(catalog_, *parent, *table->table, index);
+    return made.get();
+  }
+  return nullptr;
 }
 
 std::unique_ptr<duckdb::CatalogEntry> EntrySet::Make(catalog::Transaction& transaction,

@@ -29,6 +29,9 @@ class EntrySet {
   // The table, external table or view of this name, or nullptr.
   duckdb::CatalogEntry* Find(catalog::Transaction& transaction, const std::string& schema,
                              const std::string& name);
+  // The index of this name, or nullptr.
+  duckdb::CatalogEntry* FindIndex(catalog::Transaction& transaction, const std::string& schema,
+                                  const std::string& name);
 
  private:
   using Name = std::pair<std::string, std::string>;  // schema and entry, in lower case
@@ -44,6 +47,7 @@ class EntrySet {
   // Guarded by mutex_. Entries, once made, stay until the set goes.
   std::map<std::string, std::unique_ptr<duckdb::SchemaCatalogEntry>> schemas_;
   std::map<Name, std::unique_ptr<duckdb::CatalogEntry>> entries_;
+  std::map<Name, std::unique_ptr<duckdb::CatalogEntry>> indexes_;
 };
 
 }  // namespace pyralog::sql

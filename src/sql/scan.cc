@@ -4,6 +4,7 @@
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
 #include "duckdb/function/table_function.hpp"
+#include "sql/scan_index.h"
 #include "sql/scan_plan.h"
 #include "sql/scan_state.h"
 
@@ -59,6 +60,14 @@ void SetOrder(duckdb::unique_ptr<duckdb::RowGroupOrderOptions> options,
   bind_data->Cast<ScanBindData>().order = std::make_unique<duckdb::RowGroupOrderOptions>(*options);
 }
 
+// Takes no condition; only notes which index they will be asked of.
+void NoteConditions(ClientContext&, duckdb::LogicalGet& get, FunctionData* bind_data,
+                    duckdb::vector<duckdb::unique_ptr<duckdb::Expression>>& conditions) {
+  auto& bind = bind_data->Cast<ScanBindData>();
+  if (bind.planned_index.empty())
+    bind.planned_index = PlannedIndex(DefinitionOf(bind.table), get, conditions);
+}
+
 duckdb::BindInfo BindInfoOf(const duckdb::optional_ptr<FunctionData> bind_data) {
   return duckdb::BindInfo(bind_data->Cast<ScanBindData>().table);
 }
@@ -74,6 +83,7 @@ duckdb::InsertionOrderPreservingMap<std::string> Describe(
   const auto& bind = input.bind_data->Cast<ScanBindData>();
   duckdb::InsertionOrderPreservingMap<std::string> result;
   result["Table"] = bind.table.schema.name + "." + bind.table.name;
+  if (!bind.planned_index.empty()) result["Index"] = bind.planned_index;
   if (bind.planned_units >= 0) result["Units"] = std::to_string(bind.planned_units);
   return result;
 }
@@ -88,6 +98,10 @@ duckdb::InsertionOrderPreservingMap<std::string> DescribeRun(
   result["Units Read"] = std::to_string(global.done.load() - global.pruned_later.load()) + " of " +
                          std::to_string(all);
   result["Units Pruned"] = std::to_string(pruned);
+  if (global.index) {
+    result["Index Used"] =
+        global.index->index + ", " + std::to_string(global.index->count) + " rows";
+  }
   return result;
 }
 
@@ -113,6 +127,7 @@ duckdb::unique_ptr<FunctionData> ScanBindData::Copy() const {
   copy->counted_view = counted_view;
   copy->planned_rows = planned_rows;
   copy->planned_units = planned_units;
+  copy->planned_index = planned_index;
   return copy;
 }
 
@@ -139,6 +154,7 @@ duckdb::TableFunction HotScanFunction() {
   function.get_virtual_columns = VirtualColumns;
   function.get_row_id_columns = RowIdColumns;
   function.set_scan_order = SetOrder;
+  function.pushdown_complex_filter = NoteConditions;
   function.get_bind_info = BindInfoOf;
   function.supports_pushdown_type = SupportsFilterOnColumn;
   function.pushdown_expression = SupportsFilterExpression;

@@ -11,6 +11,7 @@
 #include "sql/filter_zone.h"
 #include "sql/mask.h"
 #include "sql/scan.h"
+#include "sql/scan_index.h"
 
 namespace pyralog::sql {
 namespace {
@@ -73,6 +74,7 @@ ScanGlobalState::ScanGlobalState(duckdb::ClientContext& context, const ScanBindD
     std::iota(units.begin(), units.end(), 0);
   }
   Prune();
+  UseIndex(context, table);
   pruned_before_start = view->units().size() - units.size();
   for (size_t i = 0; i < std::min(kUnitsAhead, units.size()); ++i)
     view->WillNeed(units[i], stored_positions);
@@ -112,6 +114,18 @@ void ScanGlobalState::Prune() {
       return statistics && CheckZone(*column.filter, *statistics) == ZoneVerdict::kNone;
     });
   }
+}
+
+ScanGlobalState::~ScanGlobalState() = default;
+
+void ScanGlobalState::UseIndex(duckdb::ClientContext& context, const catalog::TableDef& table) {
+  if (table.indexes.empty() || units.empty()) return;
+  auto hits = AskIndexes(context, *view, table, columns, units);
+  if (!hits) return;
+  index = std::make_unique<IndexHits>(std::move(*hits));
+  std::erase_if(units, [&](size_t unit) {
+    return !index->rows.contains(unit) && !index->unsorted.contains(unit);
+  });
 }
 
 std::optional<size_t> ScanGlobalState::NextUnit() {
@@ -182,6 +196,7 @@ bool ScanLocalState::StartUnit(duckdb::ClientContext& context) {
   first_row_id_ = unit.first_row_id;
   unit_rows_ = unit.rows;
   masked_ = unit.maybe_masked && global_.view->Mask(unit_, &visible_) < unit.rows;
+  if (global_.index) ApplyIndex();
   next_row_ = 0;
   next_word_ = vector_words_ = 0;
   for (Column& column : columns_) column.array.reset();
@@ -190,6 +205,21 @@ bool ScanLocalState::StartUnit(duckdb::ClientContext& context) {
   ++units_read_;
   rows_read_ += unit.rows;
   return true;
+}
+
+void ScanLocalState::ApplyIndex() {
+  const auto found = global_.index->rows.find(unit_);
+  if (found == global_.index->rows.end()) return;
+  lsm::MaskWords hits((unit_rows_ + 63) / 64);
+  for (const auto& rows : found->second) {
+    for (const uint32_t row : rows) hits[row >> 6] |= uint64_t{1} << (row & 63);
+  }
+  if (masked_) {
+    for (size_t word = 0; word < hits.size(); ++word) visible_[word] &= hits[word];
+  } else {
+    visible_ = std::move(hits);
+  }
+  masked_ = true;
 }
 
 // Leaves out the filters that every row of the unit passes, and puts the cheapest first.

@@ -41,6 +41,7 @@ class ScanBindData final : public duckdb::TableFunctionData {
   // For EXPLAIN, as of planning.
   int64_t planned_rows = -1;
   int64_t planned_units = -1;
+  std::string planned_index;
 };
 
 // A column that a scan reads: one of the table's, the row id, or nothing (COUNT(*) needs rows
@@ -69,10 +70,13 @@ std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableV
                                const duckdb::RowGroupOrderOptions& options,
                                const catalog::TableDef& table);
 
+struct IndexHits;
+
 class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
  public:
   ScanGlobalState(duckdb::ClientContext& context, const ScanBindData& bind,
                   const duckdb::TableFunctionInitInput& input);
+  ~ScanGlobalState() override;
 
   duckdb::idx_t MaxThreads() const override { return std::max<size_t>(1, units.size()); }
   // Gives the next unit's place in `units`, or nothing.
@@ -85,6 +89,7 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   std::vector<size_t> output;         // for each output vector its place in `columns`
   std::vector<int> stored_positions;  // of the columns that are read
   std::vector<size_t> units;          // to scan, in order
+  std::unique_ptr<IndexHits> index;   // nullptr: none was of use
   size_t pruned_before_start = 0;
   std::atomic<size_t> next{0};
   std::atomic<size_t> done{0};
@@ -94,6 +99,8 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
  private:
   void AddColumns(const catalog::TableDef& table, const duckdb::TableFunctionInitInput& input);
   void Prune();
+  // Leaves out units of which an index knows that no row passes the filters.
+  void UseIndex(duckdb::ClientContext& context, const catalog::TableDef& table);
 };
 
 // One thread's walk through its units. A unit is filtered and emitted one vector of stored rows
@@ -121,6 +128,8 @@ class ScanLocalState final : public duckdb::LocalTableFunctionState {
   };
 
   bool StartUnit(duckdb::ClientContext& context);
+  // Hides the rows of the unit that are not among those an index found.
+  void ApplyIndex();
   void StartFilters(duckdb::ClientContext& context);
   // Loads the next vector's mask; false at the end of the unit.
   bool NextVector();

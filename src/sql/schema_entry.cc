@@ -59,12 +59,23 @@ SchemaEntry::SchemaEntry(SqlCatalog& catalog, duckdb::CreateSchemaInfo& info)
 
 void SchemaEntry::Scan(duckdb::ClientContext& context, duckdb::CatalogType type,
                        const EntryVisitor& visit) {
-  if (!IsRelation(type)) return;
   SqlTransaction& own = SqlTransaction::Get(context, catalog);
+  if (type == duckdb::CatalogType::INDEX_ENTRY) return ScanIndexes(own, visit);
+  if (!IsRelation(type)) return;
   for (const catalog::EntryPtr& listed : ValueOrThrow(own.state().List(name))) {
     duckdb::CatalogEntry* entry = own.entries().Find(own.state(), name, listed->name);
     // DuckDB asks for tables and views in one go.
     if (entry != nullptr) visit(*entry);
+  }
+}
+
+void SchemaEntry::ScanIndexes(SqlTransaction& transaction, const EntryVisitor& visit) {
+  for (const catalog::EntryPtr& listed : ValueOrThrow(transaction.state().List(name))) {
+    if (listed->table == nullptr) continue;
+    for (const catalog::IndexDef& index : listed->table->indexes) {
+      auto* entry = transaction.entries().FindIndex(transaction.state(), name, index.name);
+      if (entry != nullptr) visit(*entry);
+    }
   }
 }
 
@@ -74,8 +85,10 @@ void SchemaEntry::Scan(duckdb::CatalogType type, const EntryVisitor& visit) {
 
 duckdb::optional_ptr<duckdb::CatalogEntry> SchemaEntry::LookupEntry(
     duckdb::CatalogTransaction transaction, const duckdb::EntryLookupInfo& lookup) {
-  if (!IsRelation(lookup.GetCatalogType())) return nullptr;
+  const bool is_index = lookup.GetCatalogType() == duckdb::CatalogType::INDEX_ENTRY;
+  if (!is_index && !IsRelation(lookup.GetCatalogType())) return nullptr;
   SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
+  if (is_index) return own.entries().FindIndex(own.state(), name, lookup.GetEntryName());
   return own.entries().Find(own.state(), name, lookup.GetEntryName());
 }
 
@@ -118,6 +131,12 @@ SchemaEntry::Created SchemaEntry::CreateView(duckdb::CatalogTransaction transact
 
 void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& info) {
   SqlTransaction& own = SqlTransaction::Get(context, catalog);
+  if (info.type == duckdb::CatalogType::INDEX_ENTRY) {
+    if (ValueOrThrow(own.state().FindIndex(name, info.name)) == nullptr) return;
+    ThrowIfError(own.state().DropIndex(name, info.name));
+    own.NoteWrite();
+    return;
+  }
   const catalog::EntryPtr existing = ValueOrThrow(own.state().Find(name, info.name));
   if (existing == nullptr) return;  // DuckDB has said so already, unless IF EXISTS
   if (TypeOf(existing->kind) != info.type) {
@@ -137,7 +156,7 @@ void SchemaEntry::Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInf
 SchemaEntry::Created SchemaEntry::CreateIndex(duckdb::CatalogTransaction transaction,
                                               duckdb::CreateIndexInfo& info,
                                               duckdb::TableCatalogEntry& table) {
-  ThrowNotSupported("CREATE INDEX");
+  ThrowNotSupported("an index without CREATE INDEX");
 }
 
 SchemaEntry::Created SchemaEntry::CreateFunction(duckdb::CatalogTransaction transaction,

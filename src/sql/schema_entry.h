@@ -10,6 +10,7 @@
 namespace pyralog::sql {
 
 class SqlCatalog;
+class SqlTransaction;
 
 class SchemaEntry final : public duckdb::SchemaCatalogEntry {
  public:
@@ -29,7 +30,7 @@ class SchemaEntry final : public duckdb::SchemaCatalogEntry {
   void DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& info) override;
   void Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInfo& info) override;
 
-  // Refused by name.
+  // Refused by name. (CREATE INDEX is planned by SqlCatalog::BindCreateIndex.)
   using duckdb::SchemaCatalogEntry::CreateIndex;
   Created CreateIndex(duckdb::CatalogTransaction transaction, duckdb::CreateIndexInfo& info,
                       duckdb::TableCatalogEntry& table) override;
@@ -48,6 +49,9 @@ class SchemaEntry final : public duckdb::SchemaCatalogEntry {
   Created CreateCoordinateSystem(duckdb::CatalogTransaction transaction,
                                  duckdb::CreateCoordinateSystemInfo& info) override;
   Created CreateType(duckdb::CatalogTransaction transaction, duckdb::CreateTypeInfo& info) override;
+
+ private:
+  void ScanIndexes(SqlTransaction& transaction, const EntryVisitor& visit);
 };
 
 }  // namespace pyralog::sql

@@ -148,8 +148,10 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
   }
   if (!definition.key.empty())
     info->constraints.push_back(UniqueOf(definition, definition.key, true));
-  for (const catalog::UniqueDef& unique : definition.unique)
-    info->constraints.push_back(UniqueOf(definition, unique.columns, false));
+  for (const catalog::UniqueDef& unique : definition.unique) {
+    if (unique.index.empty())
+      info->constraints.push_back(UniqueOf(definition, unique.columns, false));
+  }
   for (const std::string& check : definition.checks) {
     ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(check));
     info->constraints.push_back(duckdb::make_uniq<duckdb::CheckConstraint>(std::move(expression)));
