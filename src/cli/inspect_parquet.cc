@@ -38,7 +38,7 @@ std::string AlignedText(const std::vector<TextRow>& rows) {
     std::string line = " ";
     for (size_t i = 0; i < row.size(); ++i) {
       line += ' ' + row[i];
-      line.append(static_cast<size_t>(widths[i] - DisplayWidth(row[i]) + 1), ' ');
+      line.append(1 + static_cast<size_t>(widths[i] - DisplayWidth(row[i])), ' ');
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
   }

@@ -1,6 +1,7 @@
 #include "cli/progress_bar.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "cli/exit_code.h"
 #include "fmt/format.h"
@@ -28,8 +29,7 @@ std::string ProgressText(std::optional<double> done, std::chrono::seconds elapse
   std::string text = fmt::format("{:3.0f} %  {}", part * 100, ClockText(elapsed));
   if (part >= kLeastForEstimate) {
     const double left = static_cast<double>(elapsed.count()) * (1 - part) / part;
-    text +=
-        ", about " + ClockText(std::chrono::seconds(static_cast<int64_t>(left + 0.5))) + " left";
+    text += ", about " + ClockText(std::chrono::seconds(std::lround(left))) + " left";
   }
   // The last column of a terminal stays free: a cursor there may wrap.
   const int room = std::min(kBarWidth, width - static_cast<int>(text.size()) - 4);
