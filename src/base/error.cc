@@ -34,6 +34,8 @@ arrow::StatusCode NearestArrowCode(ErrorCode code) {
       return arrow::StatusCode::OutOfMemory;
     case ErrorCode::kInterrupted:
       return arrow::StatusCode::Cancelled;
+    case ErrorCode::kInternal:
+      return arrow::StatusCode::UnknownError;
     case ErrorCode::kIo:
     case ErrorCode::kNoSpace:
     case ErrorCode::kDamaged:
@@ -92,6 +94,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "MEMORY_LIMIT";
     case ErrorCode::kInterrupted:
       return "INTERRUPTED";
+    case ErrorCode::kInternal:
+      return "INTERNAL";
     case ErrorCode::kUnknown:
       break;
   }

@@ -13,17 +13,17 @@
 #include "duckdb/storage/database_size.hpp"
 #include "sql/errors.h"
 #include "sql/index_entry.h"
+#include "sql/shared_database.h"
 #include "sql/table_entry.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
 
-SqlCatalog::SqlCatalog(duckdb::AttachedDatabase& database, catalog::Catalog& storage,
-                       OpenCount& open_transactions, std::string path)
+SqlCatalog::SqlCatalog(duckdb::AttachedDatabase& database, SharedDatabase& shared)
     : duckdb::Catalog(database),
-      storage_(storage),
-      open_transactions_(open_transactions),
-      path_(std::move(path)) {}
+      shared_(shared),
+      storage_(shared.catalog()),
+      path_(shared.path()) {}
 
 arrow::Result<SqlCatalog::Begun> SqlCatalog::Begin() {
   // One lock over both steps: a transaction never begins at a version older than the newest whose
@@ -37,7 +37,7 @@ arrow::Result<SqlCatalog::Begun> SqlCatalog::Begin() {
     newest_version_ = version;
   }
   begun.entries = newest_entries_;
-  begun.lease = open_transactions_.Open();
+  begun.lease = shared_.open_transactions().Open();
   return begun;
 }
 

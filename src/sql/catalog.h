@@ -18,11 +18,12 @@ namespace pyralog::sql {
 // Name of the attached database and of the storage extension.
 constexpr char kCatalogName[] = "pyralog";
 
+class SharedDatabase;
+
 class SqlCatalog final : public duckdb::Catalog {
  public:
-  // `storage` and `open_transactions` must outlive it; `path` is for display.
-  SqlCatalog(duckdb::AttachedDatabase& database, catalog::Catalog& storage,
-             OpenCount& open_transactions, std::string path);
+  // `shared` must outlive it.
+  SqlCatalog(duckdb::AttachedDatabase& database, SharedDatabase& shared);
 
   static SqlCatalog& Of(duckdb::Catalog& catalog) { return static_cast<SqlCatalog&>(catalog); }
 
@@ -34,6 +35,7 @@ class SqlCatalog final : public duckdb::Catalog {
   // A transaction, and the entries of its catalog version.
   arrow::Result<Begun> Begin();
   catalog::Catalog& storage() { return storage_; }
+  SharedDatabase& shared() { return shared_; }
   // The newest version that a transaction has begun at; for noticing that a cached plan is out of
   // date.
   uint64_t newest_version();
@@ -91,8 +93,8 @@ class SqlCatalog final : public duckdb::Catalog {
  private:
   void DropSchema(duckdb::ClientContext& context, duckdb::DropInfo& info) override;
 
+  SharedDatabase& shared_;
   catalog::Catalog& storage_;
-  OpenCount& open_transactions_;
   const std::string path_;
   std::atomic<uint64_t> next_uncommitted_version_ = uint64_t{1} << 62;
   std::mutex mutex_;

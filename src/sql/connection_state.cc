@@ -10,7 +10,7 @@
 namespace pyralog::sql {
 
 void ConnectionState::StartStatement() {
-  rolled_back_ = false;
+  rolled_back_ = committed_ = false;
   tables_.StartStatement();
   commit_error_.reset();
 }
@@ -35,6 +35,13 @@ void ConnectionState::TransactionRollback(duckdb::MetaTransaction& transaction,
                                           duckdb::ClientContext& context,
                                           duckdb::optional_ptr<duckdb::ErrorData> error) {
   rolled_back_ = true;
+  // DuckDB leaves the transactions of an ended instance as they are: with their snapshots.
+  if (duckdb::ValidChecker::IsInvalidated(*context.db)) {
+    if (auto database = transaction.GetReferencedDatabase(kCatalogName)) {
+      static_cast<SqlTransactionManager&>(database->GetTransactionManager())
+          .RollBackOf(transaction.global_transaction_id);
+    }
+  }
   if (error != nullptr && error->HasError()) commit_error_ = *error;
 }
 

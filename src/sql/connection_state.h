@@ -2,10 +2,14 @@
 // its last transaction ended, and why.
 #pragma once
 
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "duckdb.hpp"
 #include "duckdb/main/client_context_state.hpp"
+#include "sql/session_list.h"
 #include "sql/session_tables.h"
 
 namespace pyralog::sql {
@@ -19,10 +23,21 @@ class ConnectionState final : public duckdb::ClientContextState {
     return context.registered_state->Get<ConnectionState>(kKey);
   }
 
+  explicit ConnectionState(std::shared_ptr<SessionRecord> record) : record_(std::move(record)) {}
+
   // Before each statement.
   void StartStatement();
   // Whether a transaction was rolled back during the statement, asked for or not.
   bool rolled_back() const { return rolled_back_; }
+  // Whether Pyralog's part of a transaction was committed during the statement, whatever DuckDB
+  // made of it then.
+  bool committed() const { return committed_; }
+  void NoteCommitted() { committed_ = true; }
+  SessionRecord& record() { return *record_; }
+
+  // How long a statement may run; 0: as long as it likes.
+  std::chrono::milliseconds statement_timeout() const { return statement_timeout_; }
+  void set_statement_timeout(std::chrono::milliseconds timeout) { statement_timeout_ = timeout; }
   // The error that made a commit fail, with the code that DuckDB drops when it reports one.
   const std::optional<duckdb::ErrorData>& commit_error() const { return commit_error_; }
 
@@ -49,8 +64,11 @@ class ConnectionState final : public duckdb::ClientContextState {
   using duckdb::ClientContextState::TransactionRollback;
 
  private:
+  const std::shared_ptr<SessionRecord> record_;
+  std::chrono::milliseconds statement_timeout_{0};
   duckdb::transaction_t query_ = duckdb::MAXIMUM_QUERY_ID;  // the statement that runs
   bool rolled_back_ = false;
+  bool committed_ = false;
   bool wants_executor_ = false;
   SessionTables tables_;
   std::optional<duckdb::ErrorData> commit_error_;

@@ -36,6 +36,7 @@ ExceptionType ExceptionTypeOf(ErrorCode code) {
     case ErrorCode::kInterrupted:
       return ExceptionType::INTERRUPT;
     case ErrorCode::kInvalidArgument:
+    case ErrorCode::kInternal:  // as DuckDB's own it would end the instance
     case ErrorCode::kUnknown:
       break;
   }
@@ -78,7 +79,7 @@ ErrorCode CodeOfDuckDbError(const duckdb::ErrorData& error) {
       return ErrorCode::kInterrupted;
     case ExceptionType::INTERNAL:
     case ExceptionType::FATAL:
-      return ErrorCode::kUnknown;
+      return ErrorCode::kInternal;
     default:
       return ErrorCode::kInvalidArgument;
   }

@@ -15,8 +15,11 @@
 #include "sql/key_lookup.h"
 #include "sql/scan.h"
 #include "sql/session_tables.h"
+#include "sql/settings.h"
+#include "sql/shared_database.h"
 #include "sql/short_plan.h"
 #include "sql/storage_stats.h"
+#include "sql/subscript.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
@@ -26,12 +29,9 @@ namespace {
 constexpr uint64_t kPerfectHashBits = 20;
 
 struct AttachedStorage final : public duckdb::StorageExtensionInfo {
-  AttachedStorage(catalog::Catalog& catalog, OpenCount& open, std::string folder)
-      : storage(catalog), open_transactions(open), path(std::move(folder)) {}
+  explicit AttachedStorage(SharedDatabase& shared) : database(shared) {}
 
-  catalog::Catalog& storage;
-  OpenCount& open_transactions;
-  const std::string path;
+  SharedDatabase& database;
 };
 
 duckdb::unique_ptr<duckdb::Catalog> Attach(
@@ -40,7 +40,7 @@ duckdb::unique_ptr<duckdb::Catalog> Attach(
     duckdb::AttachOptions& options) {
   if (!options.is_main_database) ThrowNotSupported("ATTACH of a Pyralog database");
   auto& own = static_cast<AttachedStorage&>(*storage);
-  return duckdb::make_uniq<SqlCatalog>(database, own.storage, own.open_transactions, own.path);
+  return duckdb::make_uniq<SqlCatalog>(database, own.database);
 }
 
 duckdb::unique_ptr<duckdb::TransactionManager> CreateTransactionManager(
@@ -75,9 +75,15 @@ void AfterBinding(duckdb::PlannerExtensionInput& input, duckdb::BoundStatement& 
   }
 }
 
+void ConfigureAs(const duckdb::DBConfig& previous, duckdb::DBConfig* config) {
+  const std::string path = config->options.database_path;
+  config->options = previous.options;
+  config->options.database_path = path;
+  config->user_settings = previous.user_settings;
+}
+
 void Configure(const InstanceOptions& options, duckdb::DBConfig* config) {
   config->options.database_type = kCatalogName;
-  config->options.temporary_directory = options.temp_folder;
   if (options.threads > 0) config->options.maximum_threads = options.threads;
   const uint64_t machine =
       duckdb::DBConfig::GetSystemAvailableMemory(*duckdb::FileSystem::CreateLocal());
@@ -90,13 +96,11 @@ void Configure(const InstanceOptions& options, duckdb::DBConfig* config) {
   config->SetOptionByName("perfect_ht_threshold", duckdb::Value::UBIGINT(kPerfectHashBits));
 }
 
-void Register(catalog::Catalog& storage, OpenCount& open_transactions,
-              const InstanceOptions& options, duckdb::DBConfig* config) {
+void Register(SharedDatabase& database, duckdb::DBConfig* config) {
   auto extension = duckdb::make_shared_ptr<duckdb::StorageExtension>();
   extension->attach = Attach;
   extension->create_transaction_manager = CreateTransactionManager;
-  extension->storage_info =
-      duckdb::make_shared_ptr<AttachedStorage>(storage, open_transactions, options.path);
+  extension->storage_info = duckdb::make_shared_ptr<AttachedStorage>(database);
   duckdb::StorageExtension::Register(*config, kCatalogName, std::move(extension));
 
   duckdb::PlannerExtension planner;
@@ -111,31 +115,42 @@ Instance::Instance(std::unique_ptr<duckdb::DuckDB> duckdb) : duckdb_(std::move(d
   catalog_ = &SqlCatalog::Of(database->GetCatalog());
 }
 
-arrow::Result<std::shared_ptr<Instance>> Instance::Create(catalog::Catalog& storage,
-                                                          OpenCount& open_transactions,
-                                                          const InstanceOptions& options) {
+arrow::Result<std::shared_ptr<Instance>> Instance::Create(SharedDatabase& database,
+                                                          const InstanceOptions& options,
+                                                          const Instance* previous) {
   return Guard([&]() -> arrow::Result<std::shared_ptr<Instance>> {
     duckdb::DBConfig config;
-    Configure(options, &config);
-    Register(storage, open_transactions, options, &config);
+    if (previous == nullptr) {
+      Configure(options, &config);
+    } else {
+      ConfigureAs(duckdb::DBConfig::GetConfig(*previous->duckdb_->instance), &config);
+    }
+    config.options.temporary_directory = options.temp_folder;
+    Register(database, &config);
     auto made = std::make_unique<duckdb::DuckDB>(kCatalogName, &config);
+    RegisterSettings(*made->instance, database.options());
     RegisterStorageStats(*made->instance);
     RegisterExternal(*made->instance);
     RegisterSessionTables(*made->instance);
     NoteFunctionsThatWantExecutor(*made->instance);
+    CheckSubscripts(*made->instance);
     return std::shared_ptr<Instance>(new Instance(std::move(made)));
   });
 }
 
-arrow::Result<std::unique_ptr<duckdb::Connection>> Instance::Connect() {
-  return Guard([&]() -> arrow::Result<std::unique_ptr<duckdb::Connection>> {
-    auto connection = std::make_unique<duckdb::Connection>(*duckdb_);
-    connection->context->registered_state->Insert(ConnectionState::kKey,
-                                                  duckdb::make_shared_ptr<ConnectionState>());
+arrow::Result<ConnectionPtr> Instance::Connect(std::shared_ptr<SessionRecord> record) {
+  return Guard([&]() -> arrow::Result<ConnectionPtr> {
+    ConnectionPtr connection(new duckdb::Connection(*duckdb_));
+    connection->context->registered_state->Insert(
+        ConnectionState::kKey, duckdb::make_shared_ptr<ConnectionState>(std::move(record)));
     return connection;
   });
 }
 
 bool Instance::is_dead() { return duckdb::ValidChecker::IsInvalidated(*duckdb_->instance); }
+
+std::string Instance::cause_of_death() {
+  return duckdb::ValidChecker::InvalidatedMessage(*duckdb_->instance);
+}
 
 }  // namespace pyralog::sql

@@ -53,7 +53,7 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
     ConnectionState::Of(*connection_->connection().context)->StartPreparing();
     statement_ = connection_->connection().Prepare(std::move(statements[0]));
     if (statement_->HasError()) return StatusOf(statement_->GetErrorObject());
-    instance_ = &connection_->instance();
+    generation_ = connection_->generation();
     const auto& properties = statement_->data->properties;
     keeps_plan_ = !properties.always_require_rebind && properties.bound_all_parameters;
     catalog_version_ = CatalogVersion(properties);
@@ -81,7 +81,7 @@ arrow::Status SqlPreparedStatement::PrepareAnew() {
 }
 
 bool SqlPreparedStatement::IsOutdated() {
-  if (instance_ != &connection_->instance()) return true;
+  if (generation_ != connection_->generation()) return true;
   return keeps_plan_ && catalog_version_ &&
          *catalog_version_ != connection_->instance().catalog().newest_version();
 }
@@ -110,13 +110,13 @@ arrow::Status SqlPreparedStatement::Begin(const Params& params) {
 
 arrow::Result<SessionConnection::Result> SqlPreparedStatement::RunLong() {
   // A kept plan scans no table: its rows are few, and cheaper to get at once.
-  return connection_->Run(*statement_, values_, is_commit_, /*stream=*/!keeps_plan_);
+  return connection_->Run(*statement_, sql_, values_, is_commit_, /*stream=*/!keeps_plan_);
 }
 
 arrow::Result<bool> SqlPreparedStatement::RunShort(const ShortPlan::Visitor& visit) {
   const bool profiled = connection_->connection().context->config.enable_profiler;
   if (short_plan_ == nullptr || profiled) return false;
-  return connection_->Run(*short_plan_, values_, visit);
+  return connection_->Run(*short_plan_, sql_, values_, visit);
 }
 
 std::vector<std::string> SqlPreparedStatement::parameter_names() const {

@@ -50,7 +50,7 @@ class SqlPreparedStatement final : public PreparedStatement {
   const std::string sql_;
   // Of the statement as last prepared.
   duckdb::unique_ptr<duckdb::PreparedStatement> statement_;
-  const Instance* instance_ = nullptr;
+  uint64_t generation_ = 0;                  // of the connection
   std::unique_ptr<ShortPlan> short_plan_;    // nullptr: DuckDB's executor runs it
   std::unique_ptr<ResultBatch> short_rows_;  // of short_plan_'s rows
   bool is_commit_ = false;

@@ -32,7 +32,7 @@ class RowExpressions {
   arrow::Status Bind(Instance& instance);
 
   const std::shared_ptr<const catalog::TableDef> table_;
-  std::unique_ptr<duckdb::Connection> connection_;  // in a transaction, as binding requires
+  ConnectionPtr connection_;  // in a transaction, as binding requires
   duckdb::vector<duckdb::LogicalType> types_;
   duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> defaults_;  // one a column; null without
   BoundConstraints constraints_;

@@ -104,7 +104,7 @@ class ScanTest : public testing::Test {
   duckdb::DuckDB duckdb_;
   std::unique_ptr<duckdb::Connection> native_;
   std::unique_ptr<SharedDatabase> database_;
-  std::unique_ptr<duckdb::Connection> ours_;
+  ConnectionPtr ours_;
 };
 
 class ScanKernelsTest : public ScanTest, public testing::WithParamInterface<SimdLevel> {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/main/valid_checker.hpp"
@@ -9,8 +10,10 @@
 #include "sql/errors.h"
 #include "sql/parameter_value.h"
 #include "sql/prepared_statement.h"
+#include "sql/reconnect.h"
 #include "sql/result_batch.h"
 #include "sql/result_reader.h"
+#include "sql/settings.h"
 #include "sql/statement_type.h"
 #include "sql/text_result.h"
 
@@ -19,13 +22,20 @@ namespace {
 
 // How DuckDB begins its report of a failed commit, behind which the code is lost.
 constexpr std::string_view kFailedCommit = "Failed to commit: ";
+// What follows the text of an internal error.
+constexpr std::string_view kStackTrace = "\n\nStack Trace:";
+// How it refuses statements on an instance that has ended.
+constexpr std::string_view kInvalidated = "database has been invalidated";
 
 // What the reader of a streamed result holds while it reads. A result that is left before its end
 // is cancelled, so that its snapshot does not stay.
 class OpenResult {
  public:
-  OpenResult(std::shared_ptr<duckdb::Connection> connection, std::shared_ptr<void> owner)
-      : owner_(std::move(owner)), connection_(std::move(connection)) {}
+  OpenResult(std::shared_ptr<duckdb::Connection> connection, std::shared_ptr<void> owner,
+             std::shared_ptr<void> running)
+      : owner_(std::move(owner)),
+        connection_(std::move(connection)),
+        running_(std::move(running)) {}
   OpenResult(const OpenResult&) = delete;
   OpenResult& operator=(const OpenResult&) = delete;
   ~OpenResult() {
@@ -38,7 +48,21 @@ class OpenResult {
  private:
   const std::shared_ptr<void> owner_;
   const std::shared_ptr<duckdb::Connection> connection_;
+  const std::shared_ptr<void> running_;
 };
+
+std::string TextOf(const duckdb::SQLStatement& statement) {
+  if (statement.stmt_location >= statement.query.size()) return statement.query;
+  return statement.query.substr(statement.stmt_location, statement.stmt_length);
+}
+
+// What is lost of a session when its instance ends; empty: nothing.
+std::string GoneText(const std::vector<std::string>& temporary) {
+  if (temporary.empty()) return "";
+  std::string names;
+  for (const std::string& name : temporary) names += (names.empty() ? "" : ", ") + name;
+  return "what was temporary in this session is gone (" + names + "); create it again";
+}
 
 // What DuckDB does around a statement that its executor runs: the transaction learns which
 // statement's writes and views are its current ones.
@@ -58,8 +82,37 @@ class ActiveQuery {
 
 }  // namespace
 
+// Begins with the statement and ends with it, or with its result if that is streamed.
+class SessionConnection::Running {
+ public:
+  Running(SessionConnection& session, std::string_view sql, bool is_commit) : session_(session) {
+    session.record_->BeginStatement(sql);
+    session.was_in_transaction_ = session.InTransaction();
+    session.timed_out_ = false;
+    session.state_->StartStatement();
+    const auto timeout = session.state_->statement_timeout();
+    if (timeout.count() == 0 || is_commit) return;  // a commit is not stopped half way
+    alarm_ = session.database_->alarms().Set(AlarmClock::Clock::now() + timeout, [&session] {
+      session.timed_out_ = true;
+      session.Interrupt();
+    });
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() {
+    alarm_.reset();
+    session_.record_->EndStatement(session_.InTransaction());
+  }
+
+ private:
+  SessionConnection& session_;
+  AlarmClock::Alarm alarm_;
+};
+
 SessionConnection::SessionConnection(std::shared_ptr<SharedDatabase> database)
-    : database_(std::move(database)) {}
+    : database_(std::move(database)), record_(database_->sessions().Add()) {}
+
+SessionConnection::~SessionConnection() = default;
 
 arrow::Result<std::shared_ptr<SessionConnection>> SessionConnection::Open(
     std::shared_ptr<SharedDatabase> database) {
@@ -69,12 +122,16 @@ arrow::Result<std::shared_ptr<SessionConnection>> SessionConnection::Open(
 }
 
 arrow::Status SessionConnection::Connect() {
-  ARROW_ASSIGN_OR_RAISE(instance_, database_->instance());
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<duckdb::Connection> made, instance_->Connect());
+  ARROW_ASSIGN_OR_RAISE(auto instance, database_->instance());
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<duckdb::Connection> made, instance->Connect(record_));
+  if (connection_ != nullptr) CarryOver(*connection_, *made);
+  state_ = ConnectionState::Of(*made->context);
+  state_->set_statement_timeout(StatementTimeout(*made->context));
+  instance_ = std::move(instance);
   const std::lock_guard lock(interrupt_mutex_);
-  connection_ = std::move(made);
-  state_ = ConnectionState::Of(*connection_->context);
   state_->tables().SetResolver(resolver_);
+  connection_.swap(made);
+  ++generation_;
   return arrow::Status::OK();
 }
 
@@ -84,13 +141,22 @@ arrow::Status SessionConnection::Prepare() {
                      "the session is still streaming a result: read it to its end or release it "
                      "before the next statement");
   }
-  if (instance_->is_dead()) {
-    ARROW_RETURN_NOT_OK(Connect());
-    return MakeError(ErrorCode::kTransaction,
-                     "an internal error has ended the session: an open transaction was rolled back "
-                     "and temporary tables are gone; the session can be used again");
+  if (!instance_->is_dead()) [[likely]]
+    return arrow::Status::OK();
+  const bool in_transaction = InTransaction();
+  const std::vector<std::string> temporary = TemporaryNames(*connection_);
+  ARROW_RETURN_NOT_OK(Connect());
+  if (std::exchange(knows_of_death_, false)) return arrow::Status::OK();
+  const std::string gone = GoneText(temporary);
+  if (in_transaction) {
+    return MakeError(ErrorCode::kConflict,
+                     "the transaction was rolled back: an internal error in another session made "
+                     "the SQL engine start anew; run the transaction again" +
+                         (gone.empty() ? "" : "; " + gone));
   }
-  return arrow::Status::OK();
+  if (gone.empty()) return arrow::Status::OK();
+  return MakeError(ErrorCode::kTransaction,
+                   "an internal error in another session made the SQL engine start anew: " + gone);
 }
 
 arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> SessionConnection::Parse(
@@ -101,7 +167,48 @@ arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> SessionC
   });
 }
 
-arrow::Status SessionConnection::StatusOfFailure(const duckdb::ErrorData& error) const {
+bool SessionConnection::IsDeathOfAnother(const duckdb::ErrorData& error) {
+  if (!instance_->is_dead()) return false;
+  const std::string& text = error.RawMessage();
+  if (text.find(kInvalidated) != std::string::npos) return true;
+  return !EndsInstance(error) && text.find(instance_->cause_of_death()) != std::string::npos;
+}
+
+arrow::Status SessionConnection::StatusOfOwnDeath(const duckdb::ErrorData& error) {
+  std::string text = "an internal error of the SQL engine ended the statement: " +
+                     error.RawMessage().substr(0, error.RawMessage().find(kStackTrace)) + "; ";
+  if (state_->committed()) {
+    text += "it came after the commit, which holds";
+  } else if (was_in_transaction_) {
+    text += "the transaction was rolled back";
+  } else {
+    text += "nothing was changed";
+  }
+  if (instance_->is_dead()) {
+    knows_of_death_ = true;
+    const std::string gone = GoneText(TemporaryNames(*connection_));
+    if (!gone.empty()) text += "; " + gone;
+  }
+  return MakeError(ErrorCode::kInternal, text + "; please report it with the statement");
+}
+
+arrow::Status SessionConnection::StatusOfFailure(const duckdb::ErrorData& error) {
+  if (IsDeathOfAnother(error)) {
+    knows_of_death_ = true;
+    const std::string gone = GoneText(TemporaryNames(*connection_));
+    return MakeError(ErrorCode::kConflict,
+                     std::string(was_in_transaction_ ? "the transaction" : "the statement") +
+                         " was rolled back: an internal error in another session made the SQL "
+                         "engine start anew; run it again" +
+                         (gone.empty() ? "" : "; " + gone));
+  }
+  if (EndsInstance(error)) return StatusOfOwnDeath(error);
+  if (error.Type() == duckdb::ExceptionType::INTERRUPT && timed_out_) {
+    return MakeError(ErrorCode::kInterrupted,
+                     "the statement ran longer than statement_timeout (" +
+                         TimeoutText(state_->statement_timeout()) +
+                         ") and was cancelled; SET statement_timeout = 0 takes the limit off");
+  }
   const bool commit_failed = error.Type() == duckdb::ExceptionType::TRANSACTION &&
                              error.RawMessage().starts_with(kFailedCommit);
   if (commit_failed && state_->commit_error()) return StatusOf(*state_->commit_error());
@@ -121,11 +228,19 @@ arrow::Result<SessionConnection::Result> SessionConnection::Finish(
   return result;
 }
 
+template <class Body>
+arrow::Result<SessionConnection::Result> SessionConnection::Guarded(Body&& body) {
+  running_.reset();  // of a result that nobody read
+  auto result = Guard(std::forward<Body>(body));
+  if (!result.ok()) running_.reset();
+  return result;
+}
+
 arrow::Result<SessionConnection::Result> SessionConnection::Run(
     duckdb::unique_ptr<duckdb::SQLStatement> statement, ParameterMap* parameters, bool stream) {
-  return Guard([&]() -> arrow::Result<Result> {
-    state_->StartStatement();
+  return Guarded([&]() -> arrow::Result<Result> {
     const bool is_commit = IsCommit(*statement);
+    running_ = std::make_shared<Running>(*this, TextOf(*statement), is_commit);
     const duckdb::QueryParameters how(stream);
     return Finish(parameters == nullptr
                       ? connection_->PendingQuery(std::move(statement), how)
@@ -135,19 +250,21 @@ arrow::Result<SessionConnection::Result> SessionConnection::Run(
 }
 
 arrow::Result<SessionConnection::Result> SessionConnection::Run(
-    duckdb::PreparedStatement& statement, ParameterMap& parameters, bool is_commit, bool stream) {
-  return Guard([&]() -> arrow::Result<Result> {
-    state_->StartStatement();
+    duckdb::PreparedStatement& statement, std::string_view sql, ParameterMap& parameters,
+    bool is_commit, bool stream) {
+  return Guarded([&]() -> arrow::Result<Result> {
+    running_ = std::make_shared<Running>(*this, sql, is_commit);
     return Finish(statement.PendingQuery(parameters, stream), is_commit);
   });
 }
 
-arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, ParameterMap& parameters,
+arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, std::string_view sql,
+                                           ParameterMap& parameters,
                                            const ShortPlan::Visitor& visit) {
   duckdb::ClientContext& context = *connection_->context;
   bool fits = false;
   return Guard([&]() -> arrow::Result<bool> {
-    state_->StartStatement();
+    const Running running(*this, sql, /*is_commit=*/false);
     context.ClearInterrupt();
     try {
       context.RunFunctionInTransaction([&] {
@@ -166,8 +283,10 @@ arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, ParameterMap& parame
 std::shared_ptr<void> SessionConnection::OwnerOf(const duckdb::QueryResult& result) {
   std::shared_ptr<void> owner = shared_from_this();
   if (result.type == duckdb::QueryResultType::STREAM_RESULT) {
-    owner = std::make_shared<OpenResult>(connection_, std::move(owner));
+    owner = std::make_shared<OpenResult>(connection_, std::move(owner), std::move(running_));
     open_result_ = owner;
+  } else {
+    running_.reset();
   }
   return owner;
 }
@@ -191,6 +310,7 @@ arrow::Result<std::unique_ptr<TextResult>> SessionConnection::ReadText(Result re
 }
 
 arrow::Result<int64_t> SessionConnection::CountChanges(Result result) {
+  const std::shared_ptr<Running> running = std::move(running_);
   return Guard([&]() -> arrow::Result<int64_t> {
     ChangeCounter counter(result->statement_type, result->properties);
     while (true) {

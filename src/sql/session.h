@@ -2,6 +2,7 @@
 // that fail, results that are still being read.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,12 +29,17 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   static arrow::Result<std::shared_ptr<SessionConnection>> Open(
       std::shared_ptr<SharedDatabase> database);
 
+  ~SessionConnection();
+
   // To be called before a statement: fails while a streamed result is being read, and connects anew
-  // when the instance has ended. Temporary tables and an open transaction are lost with it, which
-  // is said once.
+  // when an internal error, here or in another session, has ended the instance. Settings and
+  // prepared statements are kept; an open transaction and temporary tables are lost, which is said
+  // once: kConflict or kTransaction.
   arrow::Status Prepare();
 
   duckdb::Connection& connection() { return *connection_; }
+  // Which connection it is: another number, another one.
+  uint64_t generation() const { return generation_; }
   Instance& instance() { return *instance_; }
 
   arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> Parse(
@@ -43,11 +49,11 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   // Runs a statement. With `stream`, rows may come while they are read.
   arrow::Result<Result> Run(duckdb::unique_ptr<duckdb::SQLStatement> statement,
                             ParameterMap* parameters, bool stream);
-  arrow::Result<Result> Run(duckdb::PreparedStatement& statement, ParameterMap& parameters,
-                            bool is_commit, bool stream);
+  arrow::Result<Result> Run(duckdb::PreparedStatement& statement, std::string_view sql,
+                            ParameterMap& parameters, bool is_commit, bool stream);
 
   // Runs a short plan to its end. False when it does not fit any more; nothing was done then.
-  arrow::Result<bool> Run(ShortPlan& plan, ParameterMap& parameters,
+  arrow::Result<bool> Run(ShortPlan& plan, std::string_view sql, ParameterMap& parameters,
                           const ShortPlan::Visitor& visit);
 
   // The result's rows. `schema` is theirs if it is known, or null.
@@ -73,12 +79,26 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   explicit SessionConnection(std::shared_ptr<SharedDatabase> database);
 
   arrow::Status Connect();
+  // What a statement has around it while it runs: its entry in the list of sessions, its timeout.
+  class Running;
+  template <class Body>
+  arrow::Result<Result> Guarded(Body&& body);
   arrow::Result<Result> Finish(duckdb::unique_ptr<duckdb::PendingQueryResult> pending,
                                bool is_commit);
-  arrow::Status StatusOfFailure(const duckdb::ErrorData& error) const;
+  arrow::Status StatusOfFailure(const duckdb::ErrorData& error);
+  // Of an error that has ended the instance: raised by the running statement, or by another
+  // session's.
+  arrow::Status StatusOfOwnDeath(const duckdb::ErrorData& error);
+  bool IsDeathOfAnother(const duckdb::ErrorData& error);
 
   const std::shared_ptr<SharedDatabase> database_;
   std::shared_ptr<Instance> instance_;
+  const std::shared_ptr<SessionRecord> record_;
+  uint64_t generation_ = 0;
+  bool was_in_transaction_ = false;      // before the running statement
+  bool knows_of_death_ = false;          // the user was told that the instance has ended
+  std::atomic<bool> timed_out_ = false;  // the running statement
+  std::shared_ptr<Running> running_;     // until its result is read
   std::mutex interrupt_mutex_;
   std::shared_ptr<duckdb::Connection> connection_;  // replaced under interrupt_mutex_
   duckdb::shared_ptr<ConnectionState> state_;       // of connection_

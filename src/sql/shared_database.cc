@@ -67,9 +67,11 @@ arrow::Result<std::shared_ptr<Instance>> SharedDatabase::instance() {
     InstanceOptions options;
     options.threads = options_.threads;
     options.memory_limit = options_.memory_limit;
-    options.path = path_;
     options.temp_folder = path_.empty() ? MemoryTempFolder(this) : io::JoinPath(path_, "tmp");
-    ARROW_ASSIGN_OR_RAISE(instance_, Instance::Create(*catalog_, open_transactions_, options));
+    // One that has ended may still have statements that spill.
+    if (instances_ > 0) options.temp_folder += "-" + std::to_string(instances_);
+    ARROW_ASSIGN_OR_RAISE(instance_, Instance::Create(*this, options, instance_.get()));
+    ++instances_;
   }
   return instance_;
 }

@@ -10,8 +10,10 @@
 #include "catalog/catalog.h"
 #include "io/env.h"
 #include "pyralog/database.h"
+#include "sql/alarm_clock.h"
 #include "sql/instance.h"
 #include "sql/open_count.h"
+#include "sql/session_list.h"
 
 namespace pyralog::sql {
 
@@ -36,6 +38,9 @@ class SharedDatabase {
   };
   arrow::Result<Begun> Begin();
 
+  OpenCount& open_transactions() { return open_transactions_; }
+  SessionList& sessions() { return sessions_; }
+  AlarmClock& alarms() { return alarms_; }
   // The Database objects that stand for this one.
   OpenCount& handles() { return handles_; }
 
@@ -53,8 +58,13 @@ class SharedDatabase {
   OpenCount open_transactions_;
   OpenCount handles_;
 
+  SessionList sessions_;
+  AlarmClock alarms_;
+
   std::mutex mutex_;
-  std::shared_ptr<Instance> instance_;  // guarded by mutex_
+  // Guarded by mutex_.
+  std::shared_ptr<Instance> instance_;
+  int instances_ = 0;  // made so far
 };
 
 }  // namespace pyralog::sql

@@ -28,7 +28,7 @@ class ShortPlanTest : public testing::Test {
   }
 
   std::unique_ptr<SharedDatabase> database_;
-  std::unique_ptr<duckdb::Connection> connection_;
+  ConnectionPtr connection_;
 };
 
 TEST_F(ShortPlanTest, RowsByTheirKeys) {

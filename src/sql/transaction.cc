@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/transaction/meta_transaction.hpp"
 #include "sql/catalog.h"
+#include "sql/connection_state.h"
 #include "sql/errors.h"
 #include "sql/scan.h"
 
@@ -11,7 +13,9 @@ namespace pyralog::sql {
 
 SqlTransaction::SqlTransaction(SqlTransactionManager& manager, duckdb::ClientContext& context,
                                SqlCatalog& catalog)
-    : duckdb::Transaction(manager, context), catalog_(catalog) {}
+    : duckdb::Transaction(manager, context),
+      catalog_(catalog),
+      global_id_(context.transaction.ActiveTransaction().global_transaction_id) {}
 
 SqlTransaction::~SqlTransaction() = default;
 
@@ -27,8 +31,17 @@ catalog::Transaction& SqlTransaction::StateLocked() {
     lease_ = std::move(begun.lease);
     entries_version_ = state_->version();
     catalog_version_ = entries_version_;
+    NoteSnapshotLocked();
   }
   return *state_;
+}
+
+void SqlTransaction::NoteSnapshotLocked() {
+  const auto client = context.lock();
+  if (client == nullptr) return;
+  if (const auto known = client->registered_state->Get<ConnectionState>(ConnectionState::kKey)) {
+    known->record().NoteSnapshot(state_->storage().snapshot().value());
+  }
 }
 
 catalog::Transaction& SqlTransaction::state() {
@@ -142,12 +155,27 @@ duckdb::ErrorData SqlTransactionManager::CommitTransaction(duckdb::ClientContext
                                                            duckdb::Transaction& transaction) {
   const std::unique_ptr<SqlTransaction> own = Remove(transaction);
   const arrow::Status status = own->Commit();
-  if (status.ok()) return {};
+  if (status.ok()) {
+    const auto state = context.registered_state->Get<ConnectionState>(ConnectionState::kKey);
+    if (state != nullptr) state->NoteCommitted();
+    return {};
+  }
   return ErrorDataOf(status);
 }
 
 void SqlTransactionManager::RollbackTransaction(duckdb::Transaction& transaction) {
   Remove(transaction)->Rollback();
+}
+
+void SqlTransactionManager::RollBackOf(duckdb::transaction_t id) {
+  std::unique_ptr<SqlTransaction> found;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto at = open_.begin(); at != open_.end() && found == nullptr; ++at) {
+      if (at->second->global_id() == id) found = std::move(open_.extract(at).mapped());
+    }
+  }
+  if (found != nullptr) found->Rollback();
 }
 
 void SqlTransactionManager::Checkpoint(duckdb::ClientContext& context, bool force) {

@@ -28,6 +28,9 @@ class SqlTransaction final : public duckdb::Transaction {
 
   static SqlTransaction& Get(duckdb::ClientContext& context, duckdb::Catalog& catalog);
 
+  // Of DuckDB's transaction over all databases, which this is a part of.
+  duckdb::transaction_t global_id() const { return global_id_; }
+
   // The names and rows as this transaction sees them. Begins it; throws what that says.
   catalog::Transaction& state();
   // DuckDB's entries for the names as they are now, own DDL included. The reference holds until the
@@ -71,10 +74,12 @@ class SqlTransaction final : public duckdb::Transaction {
   };
 
   catalog::Transaction& StateLocked();
+  void NoteSnapshotLocked();
   void RefreshEntriesLocked();
   Statement& CurrentStatementLocked();
 
   SqlCatalog& catalog_;
+  const duckdb::transaction_t global_id_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   OpenLease lease_;
@@ -96,6 +101,8 @@ class SqlTransactionManager final : public duckdb::TransactionManager {
   duckdb::ErrorData CommitTransaction(duckdb::ClientContext& context,
                                       duckdb::Transaction& transaction) override;
   void RollbackTransaction(duckdb::Transaction& transaction) override;
+  // Rolls back the transaction that is part of DuckDB's with this id, if it is still open.
+  void RollBackOf(duckdb::transaction_t id);
   // CHECKPOINT writes recent rows to segments.
   void Checkpoint(duckdb::ClientContext& context, bool force) override;
 

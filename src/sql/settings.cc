@@ -1,0 +1,118 @@
+#include "sql/settings.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "duckdb/common/string_util.hpp"
+#include "duckdb/main/config.hpp"
+#include "sql/connection_state.h"
+#include "sql/errors.h"
+
+namespace pyralog::sql {
+namespace {
+
+constexpr char kStatementTimeout[] = "statement_timeout";
+
+struct TimeUnit {
+  std::string_view name;
+  int64_t milliseconds;
+};
+// Largest first.
+constexpr std::array<TimeUnit, 5> kTimeUnits = {
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}}};
+
+std::string_view DurabilityName(Durability durability) {
+  switch (durability) {
+    case Durability::kFull:
+      return "full";
+    case Durability::kNormal:
+      return "normal";
+    case Durability::kOff:
+      break;
+  }
+  return "off";
+}
+
+void SetStatementTimeout(duckdb::ClientContext& context, duckdb::SetScope scope,
+                         duckdb::Value& value) {
+  const auto timeout = ValueOrThrow(ParseTimeout(value.IsNull() ? "0" : value.ToString()));
+  value = duckdb::Value(TimeoutText(timeout));
+  if (scope == duckdb::SetScope::GLOBAL) return;  // for sessions to come
+  const auto state = context.registered_state->Get<ConnectionState>(ConnectionState::kKey);
+  if (state != nullptr) state->set_statement_timeout(timeout);
+}
+
+void RefuseToSet(duckdb::ClientContext& context, duckdb::SetScope scope, duckdb::Value& value) {
+  ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
+                        "durability, memtable_size and read_only are chosen when the database is "
+                        "opened and cannot be set in a session"));
+}
+
+}  // namespace
+
+arrow::Result<std::chrono::milliseconds> ParseTimeout(std::string_view text) {
+  const auto bad = [&] {
+    return MakeError(
+        ErrorCode::kInvalidArgument,
+        "statement_timeout: '" + std::string(text) +
+            "' is no time; write milliseconds (250) or 250ms, 1s, 5min, 2h; 0 is none");
+  };
+  std::string trimmed(text);
+  duckdb::StringUtil::Trim(trimmed);
+  if (trimmed.empty()) return std::chrono::milliseconds(0);
+  int64_t count = 0;
+  const char* const end = trimmed.data() + trimmed.size();
+  const auto [after, error] = std::from_chars(trimmed.data(), end, count);
+  if (error != std::errc() || count < 0) return bad();
+  std::string unit(after, end);
+  duckdb::StringUtil::Trim(unit);
+  unit = unit.empty() ? "ms" : duckdb::StringUtil::Lower(unit);
+  for (const TimeUnit& known : kTimeUnits) {
+    if (unit != known.name) continue;
+    if (count > std::numeric_limits<int32_t>::max() / known.milliseconds) return bad();
+    return std::chrono::milliseconds(count * known.milliseconds);
+  }
+  return bad();
+}
+
+std::string TimeoutText(std::chrono::milliseconds timeout) {
+  if (timeout.count() == 0) return "0";
+  for (const TimeUnit& unit : kTimeUnits) {
+    if (timeout.count() % unit.milliseconds == 0) {
+      return std::to_string(timeout.count() / unit.milliseconds) + " " + std::string(unit.name);
+    }
+  }
+  return std::to_string(timeout.count()) + " ms";
+}
+
+std::chrono::milliseconds StatementTimeout(duckdb::ClientContext& context) {
+  duckdb::Value value;
+  if (!context.TryGetCurrentSetting(kStatementTimeout, value) || value.IsNull()) return {};
+  return ParseTimeout(value.ToString()).ValueOr(std::chrono::milliseconds(0));
+}
+
+void RegisterSettings(duckdb::DatabaseInstance& instance, const DatabaseOptions& options) {
+  using duckdb::LogicalType;
+  using duckdb::Value;
+  auto& config = duckdb::DBConfig::GetConfig(instance);
+  config.AddExtensionOption(kStatementTimeout,
+                            "Cancels a statement that runs longer: milliseconds, or 1s, 5min, 2h; "
+                            "0 is no limit",
+                            LogicalType::VARCHAR, Value("0"), SetStatementTimeout);
+  config.AddExtensionOption("durability",
+                            "What an acknowledged commit survives: full (power loss), normal (a "
+                            "killed process), off; chosen when the database is opened",
+                            LogicalType::VARCHAR,
+                            Value(std::string(DurabilityName(options.durability))), RefuseToSet);
+  config.AddExtensionOption("memtable_size",
+                            "Bytes of recent rows in memory before they are written to segments; "
+                            "chosen when the database is opened",
+                            LogicalType::UBIGINT, Value::UBIGINT(options.memtable_size),
+                            RefuseToSet);
+  config.AddExtensionOption("read_only",
+                            "Whether the database takes no writes; chosen when it is opened",
+                            LogicalType::BOOLEAN, Value::BOOLEAN(options.read_only), RefuseToSet);
+}
+
+}  // namespace pyralog::sql
