@@ -28,8 +28,7 @@ enum class ErrorCode {
   kNoSpace,          // the disk is full
   kIo,               // the system said no; text names file and reason
   kMemoryLimit,      // the memory budget would be exceeded
-  kInterrupted,      // cancelled by the user or by statement_timeout
-  kInternal,         // a fault of Pyralog or its SQL engine: please report it
+  kInterrupted,      // cancelled by the user
 };
 
 // The stable, upper-case name that goes to users: "CONFLICT", "DAMAGED", ...

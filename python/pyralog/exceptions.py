@@ -68,6 +68,7 @@ _TYPES: dict[str, type[Error]] = {
     "ALREADY_EXISTS": ProgrammingError,
     "NOT_SUPPORTED": NotSupportedError,
     "CONSTRAINT": IntegrityError,
+    "INTERNAL": InternalError,
     "UNKNOWN": InternalError,
 }
 # The engine has one code for what PEP 249 takes apart; its texts begin so.

@@ -34,8 +34,6 @@ arrow::StatusCode NearestArrowCode(ErrorCode code) {
       return arrow::StatusCode::OutOfMemory;
     case ErrorCode::kInterrupted:
       return arrow::StatusCode::Cancelled;
-    case ErrorCode::kInternal:
-      return arrow::StatusCode::UnknownError;
     case ErrorCode::kIo:
     case ErrorCode::kNoSpace:
     case ErrorCode::kDamaged:
@@ -94,12 +92,10 @@ std::string_view ErrorCodeName(ErrorCode code) {
       return "MEMORY_LIMIT";
     case ErrorCode::kInterrupted:
       return "INTERRUPTED";
-    case ErrorCode::kInternal:
-      return "INTERNAL";
     case ErrorCode::kUnknown:
       break;
   }
-  return "UNKNOWN";
+  return "INTERNAL";
 }
 
 arrow::Status MakeError(ErrorCode code, std::string message) {

@@ -388,7 +388,7 @@ arrow::Status Console::RunFile(const std::string& path) {
 }
 
 void Console::DropPending() {
-  splitter_ = StatementSplitter();
+  splitter_ = sql::StatementSplitter();
   line_ = LineKind::kNone;
   command_.clear();
 }

@@ -12,8 +12,8 @@
 #include "cli/result_kind.h"
 #include "cli/result_writer.h"
 #include "cli/standard_output.h"
-#include "cli/statement_splitter.h"
 #include "pyralog/database.h"
+#include "sql/statement_splitter.h"
 
 namespace pyralog::cli {
 
@@ -130,7 +130,7 @@ class Console {
   std::string database_path_;
   Target target_;  // no `out`: stdout
   Settings settings_;
-  StatementSplitter splitter_;
+  sql::StatementSplitter splitter_;
   enum class LineKind { kNone, kSql, kCommand };
   LineKind line_ = LineKind::kNone;  // the line that the last piece of text ended in
   std::string command_;              // its beginning, of kCommand

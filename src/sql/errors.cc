@@ -36,7 +36,6 @@ ExceptionType ExceptionTypeOf(ErrorCode code) {
     case ErrorCode::kInterrupted:
       return ExceptionType::INTERRUPT;
     case ErrorCode::kInvalidArgument:
-    case ErrorCode::kInternal:  // as DuckDB's own it would end the instance
     case ErrorCode::kUnknown:
       break;
   }
@@ -79,10 +78,16 @@ ErrorCode CodeOfDuckDbError(const duckdb::ErrorData& error) {
       return ErrorCode::kInterrupted;
     case ExceptionType::INTERNAL:
     case ExceptionType::FATAL:
-      return ErrorCode::kInternal;
+      return ErrorCode::kUnknown;
     default:
       return ErrorCode::kInvalidArgument;
   }
+}
+
+// Errors of a value, for which there is no code of their own.
+bool IsAboutData(ExceptionType type) {
+  return type == ExceptionType::CONVERSION || type == ExceptionType::OUT_OF_RANGE ||
+         type == ExceptionType::INVALID_INPUT;
 }
 
 std::optional<ErrorCode> OwnCode(const duckdb::ErrorData& error) {
@@ -113,7 +118,10 @@ duckdb::ErrorData ErrorDataOf(const arrow::Status& status) {
 
 arrow::Status StatusOf(const duckdb::ErrorData& error) {
   if (const auto code = OwnCode(error)) return MakeError(*code, error.RawMessage());
-  return MakeError(CodeOfDuckDbError(error), error.Message());
+  // The code says what "Catalog Error:" and the like would say again; only what kind of value is
+  // wrong it does not.
+  return MakeError(CodeOfDuckDbError(error),
+                   IsAboutData(error.Type()) ? error.Message() : error.RawMessage());
 }
 
 arrow::Status StatusOfCurrentException() {

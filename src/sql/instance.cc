@@ -20,6 +20,7 @@
 #include "sql/short_plan.h"
 #include "sql/storage_stats.h"
 #include "sql/subscript.h"
+#include "sql/system_tables.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
@@ -130,6 +131,7 @@ arrow::Result<std::shared_ptr<Instance>> Instance::Create(SharedDatabase& databa
     auto made = std::make_unique<duckdb::DuckDB>(kCatalogName, &config);
     RegisterSettings(*made->instance, database.options());
     RegisterStorageStats(*made->instance);
+    RegisterSystemTables(*made->instance);
     RegisterExternal(*made->instance);
     RegisterSessionTables(*made->instance);
     NoteFunctionsThatWantExecutor(*made->instance);

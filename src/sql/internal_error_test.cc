@@ -97,7 +97,7 @@ class InternalErrorTest : public testing::Test {
 
 TEST_F(InternalErrorTest, FailsOneStatementAndTheSessionGoesOn) {
   const arrow::Status failed = ann_.Run("SELECT unlucky(k + 12) FROM t");
-  ExpectError(failed, ErrorCode::kInternal, "Attempted to read 13 of 12; nothing was changed");
+  ExpectError(failed, ErrorCode::kUnknown, "Attempted to read 13 of 12; nothing was changed");
   EXPECT_EQ(ann_.Rows("SELECT v FROM t ORDER BY k"), "10;20;");
   ASSERT_OK(ann_.Run("INSERT INTO t VALUES (3, 30)"));
   EXPECT_EQ(ann_.Rows("SELECT count(*) FROM t"), "3;");
@@ -106,7 +106,7 @@ TEST_F(InternalErrorTest, FailsOneStatementAndTheSessionGoesOn) {
 TEST_F(InternalErrorTest, RollsBackOwnTransactionAndSaysSo) {
   ASSERT_OK(ann_.Run("BEGIN"));
   ASSERT_OK(ann_.Run("INSERT INTO t VALUES (3, 30)"));
-  ExpectError(ann_.Run("SELECT unlucky(13)"), ErrorCode::kInternal,
+  ExpectError(ann_.Run("SELECT unlucky(13)"), ErrorCode::kUnknown,
               "the transaction was rolled back");
   EXPECT_EQ(ann_.Rows("SELECT count(*) FROM t"), "2;");
   ExpectError(ann_.Run("COMMIT"), ErrorCode::kTransaction, "no transaction is active");
@@ -154,7 +154,7 @@ TEST_F(InternalErrorTest, NamesTemporaryTablesThatAreGone) {
 
   ASSERT_OK(ann_.Run("CREATE TEMP TABLE cart (i INTEGER)"));
   ann_.MakeUnlucky();
-  ExpectError(ann_.Run("SELECT unlucky(13)"), ErrorCode::kInternal, "gone (cart)");
+  ExpectError(ann_.Run("SELECT unlucky(13)"), ErrorCode::kUnknown, "gone (cart)");
   EXPECT_EQ(ann_.Rows("SELECT 1"), "1;");
 }
 
@@ -190,14 +190,14 @@ TEST_F(InternalErrorTest, WhileAResultIsRead) {
 }
 
 TEST_F(InternalErrorTest, FatalErrorOfAStatement) {
-  ExpectError(ann_.Run("SELECT unlucky(14)"), ErrorCode::kInternal, "Could not write 14");
+  ExpectError(ann_.Run("SELECT unlucky(14)"), ErrorCode::kUnknown, "Could not write 14");
   EXPECT_EQ(ann_.Rows("SELECT count(*) FROM t"), "2;");
 }
 
 TEST_F(InternalErrorTest, AfterTheCommitSaysThatItHolds) {
   ann_.connection->connection().context->registered_state->Insert(
       "bad_commit", duckdb::make_shared_ptr<BadCommit>());
-  ExpectError(ann_.Run("INSERT INTO t VALUES (3, 30)"), ErrorCode::kInternal,
+  ExpectError(ann_.Run("INSERT INTO t VALUES (3, 30)"), ErrorCode::kUnknown,
               "after the commit, which holds");
   EXPECT_EQ(ann_.Rows("SELECT count(*) FROM t"), "3;");
 }
@@ -214,7 +214,7 @@ TEST_F(InternalErrorTest, LeavesNoTransactionOpen) {
 TEST_F(InternalErrorTest, AgainAndAgain) {
   auto prepared = bob_.session->Prepare("SELECT v FROM t WHERE k = $1").ValueOrDie();
   for (int i = 0; i < 20; ++i) {
-    ExpectError(ann_.Run("SELECT unlucky(13)"), ErrorCode::kInternal, "Attempted");
+    ExpectError(ann_.Run("SELECT unlucky(13)"), ErrorCode::kUnknown, "Attempted");
     EXPECT_EQ(TextOf(*prepared->Query({Int(1)}).ValueOrDie()), "10;");
     ann_.Rows("SELECT 1");
     ann_.MakeUnlucky();

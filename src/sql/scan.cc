@@ -98,6 +98,8 @@ duckdb::InsertionOrderPreservingMap<std::string> DescribeRun(
   result["Units Read"] = std::to_string(global.done.load() - global.pruned_later.load()) + " of " +
                          std::to_string(all);
   result["Units Pruned"] = std::to_string(pruned);
+  result["Rows Masked"] = std::to_string(global.rows_masked.load());
+  result["Bytes Read"] = std::to_string(global.bytes.load());
   if (global.index) {
     result["Index Used"] =
         global.index->index + ", " + std::to_string(global.index->count) + " rows";

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "arrow/buffer.h"
+#include "arrow/util/byte_size.h"
 #include "duckdb/planner/filter/constant_filter.hpp"
 #include "sql/errors.h"
 #include "sql/filter_zone.h"
@@ -195,7 +196,9 @@ bool ScanLocalState::StartUnit(duckdb::ClientContext& context) {
   const lsm::Unit& unit = global_.view->units()[unit_];
   first_row_id_ = unit.first_row_id;
   unit_rows_ = unit.rows;
-  masked_ = unit.maybe_masked && global_.view->Mask(unit_, &visible_) < unit.rows;
+  const int64_t visible = unit.maybe_masked ? global_.view->Mask(unit_, &visible_) : unit.rows;
+  masked_ = visible < unit.rows;
+  if (masked_) global_.rows_masked.fetch_add(unit.rows - visible, std::memory_order_relaxed);
   if (global_.index) ApplyIndex();
   next_row_ = 0;
   next_word_ = vector_words_ = 0;
@@ -369,8 +372,11 @@ void ScanLocalState::EmitMasked(std::span<const uint64_t> mask, int64_t first_ro
 }
 
 const std::shared_ptr<arrow::Array>& ScanLocalState::ArrayOf(Column& column) {
-  if (!column.array)
+  if (!column.array) {
     column.array = ValueOrThrow(global_.view->Column(unit_, column.column->position));
+    const auto bytes = arrow::util::ReferencedBufferSize(*column.array);
+    if (bytes.ok()) global_.bytes.fetch_add(*bytes, std::memory_order_relaxed);
+  }
   return column.array;
 }
 

@@ -95,6 +95,8 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   std::atomic<size_t> done{0};
   std::atomic<size_t> pruned_later{0};
   std::atomic<int64_t> rows_out{0};
+  std::atomic<int64_t> rows_masked{0};  // not visible, in units that were read
+  std::atomic<int64_t> bytes{0};        // of the columns that were read, as they lie in memory
 
  private:
   void AddColumns(const catalog::TableDef& table, const duckdb::TableFunctionInitInput& input);

@@ -281,6 +281,17 @@ TEST_F(ScanTest, ExplainNamesUnits) {
   EXPECT_NE(plan.find("Units Read"), std::string::npos) << plan;
   EXPECT_NE(plan.find("1 of 4"), std::string::npos) << plan;
   EXPECT_NE(plan.find("Units Pruned"), std::string::npos) << plan;
+  EXPECT_NE(plan.find("Rows Masked"), std::string::npos) << plan;
+}
+
+TEST_F(ScanTest, ExplainAnalyzeCountsBytesAndMaskedRows) {
+  Run(*ours_, "CREATE TABLE b AS SELECT range AS i, range AS j FROM range(1000)");
+  Run(*ours_, "DELETE FROM b WHERE i < 10");
+  const std::string one = Explain("EXPLAIN ANALYZE SELECT sum(i) FROM b");
+  EXPECT_NE(one.find("Bytes Read: 8000"), std::string::npos) << one;
+  EXPECT_NE(one.find("Rows Masked: 10"), std::string::npos) << one;
+  EXPECT_NE(Explain("EXPLAIN ANALYZE SELECT sum(i), sum(j) FROM b").find("Bytes Read: 16000"),
+            std::string::npos);
 }
 
 // The rows of a result, whatever made it.

@@ -6,14 +6,19 @@
 
 #include "duckdb/main/database_manager.hpp"
 #include "duckdb/main/valid_checker.hpp"
+#include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/parser/statement/vacuum_statement.hpp"
+#include "lsm/engine.h"
 #include "pyralog/error.h"
 #include "sql/errors.h"
+#include "sql/front_parser.h"
 #include "sql/parameter_value.h"
 #include "sql/prepared_statement.h"
 #include "sql/reconnect.h"
 #include "sql/result_batch.h"
 #include "sql/result_reader.h"
 #include "sql/settings.h"
+#include "sql/statement_splitter.h"
 #include "sql/statement_type.h"
 #include "sql/text_result.h"
 
@@ -54,6 +59,10 @@ class OpenResult {
 std::string TextOf(const duckdb::SQLStatement& statement) {
   if (statement.stmt_location >= statement.query.size()) return statement.query;
   return statement.query.substr(statement.stmt_location, statement.stmt_length);
+}
+
+arrow::Status At(const std::string& where, const arrow::Status& status) {
+  return where.empty() ? status : status.WithMessage(where, status.message());
 }
 
 // What is lost of a session when its instance ends; empty: nothing.
@@ -159,11 +168,37 @@ arrow::Status SessionConnection::Prepare() {
                    "an internal error in another session made the SQL engine start anew: " + gone);
 }
 
-arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> SessionConnection::Parse(
-    std::string_view sql) {
-  using Statements = duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>;
+arrow::Result<SessionConnection::Statements> SessionConnection::Parse(std::string_view sql) {
   return Guard([&]() -> arrow::Result<Statements> {
-    return connection_->ExtractStatements(std::string(sql));
+    const auto rewritten = RewriteStatement(*connection_->context, sql);
+    if (rewritten) return connection_->ExtractStatements(*rewritten);
+    try {
+      return connection_->ExtractStatements(std::string(sql));
+    } catch (const std::exception&) {
+      const auto copy = RewriteCopy(sql);
+      if (!copy) throw;
+      return connection_->ExtractStatements(*copy);
+    }
+  });
+}
+
+arrow::Status SessionConnection::Vacuum(duckdb::VacuumStatement& statement) {
+  const duckdb::VacuumInfo& info = *statement.info;
+  return Guard([&]() -> arrow::Status {
+    if (info.has_table) {
+      // Whether it is there is what any other statement would say.
+      std::string columns;
+      for (const std::string& column : info.columns) {
+        columns += duckdb::KeywordHelper::WriteOptionallyQuoted(column) + ", ";
+      }
+      const auto check =
+          connection_->Prepare("SELECT " + columns + "NULL FROM " + info.ref->ToString());
+      if (check->HasError()) return StatusOf(check->GetErrorObject());
+    }
+    if (!info.options.vacuum) return arrow::Status::OK();
+    lsm::Engine& engine = database_->catalog().engine();
+    ARROW_RETURN_NOT_OK(engine.WriteState());
+    return engine.DrainBackgroundWork();
   });
 }
 
@@ -189,7 +224,7 @@ arrow::Status SessionConnection::StatusOfOwnDeath(const duckdb::ErrorData& error
     const std::string gone = GoneText(TemporaryNames(*connection_));
     if (!gone.empty()) text += "; " + gone;
   }
-  return MakeError(ErrorCode::kInternal, text + "; please report it with the statement");
+  return MakeError(ErrorCode::kUnknown, text + "; please report it with the statement");
 }
 
 arrow::Status SessionConnection::StatusOfFailure(const duckdb::ErrorData& error) {
@@ -391,23 +426,62 @@ arrow::Result<ParameterMap> NameParameters(const ParameterNames& names, const Pa
 SqlSession::SqlSession(std::shared_ptr<SessionConnection> connection)
     : connection_(std::move(connection)) {}
 
+arrow::Result<std::vector<SqlSession::Piece>> SqlSession::Split(std::string_view sql) {
+  StatementSplitter splitter;
+  splitter.Feed(sql);
+  std::vector<std::string> texts;
+  std::vector<std::string> places;
+  const auto add = [&](std::optional<std::string> text) {
+    if (!text) return false;
+    texts.push_back(std::move(*text));
+    places.push_back("statement " + std::to_string(texts.size()) + " (line " +
+                     std::to_string(splitter.line()) + ", column " +
+                     std::to_string(splitter.column()) + "): ");
+    return true;
+  };
+  while (add(splitter.Next())) {
+  }
+  add(splitter.Finish());
+  std::vector<Piece> pieces(texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (texts.size() > 1) pieces[i].where = places[i];
+    auto parsed = connection_->Parse(texts.size() == 1 ? sql : texts[i]);
+    if (!parsed.ok()) return At(pieces[i].where, parsed.status());
+    pieces[i].statements = parsed.MoveValueUnsafe();
+  }
+  return pieces;
+}
+
 arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql,
                                                             const Params& params, bool stream) {
   ARROW_RETURN_NOT_OK(connection_->Prepare());
-  ARROW_ASSIGN_OR_RAISE(auto statements, connection_->Parse(sql));
-  if (!params.empty() && statements.size() != 1) {
-    return MakeError(
-        ErrorCode::kInvalidArgument,
-        "parameters are for one statement only, not for " + std::to_string(statements.size()));
+  ARROW_ASSIGN_OR_RAISE(auto pieces, Split(sql));
+  size_t left = 0;
+  for (const Piece& piece : pieces) left += piece.statements.size();
+  if (!params.empty() && left != 1) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "parameters are for one statement only, not for " + std::to_string(left));
   }
   SessionConnection::Result result;
-  for (size_t i = 0; i < statements.size(); ++i) {
-    const bool is_last = i + 1 == statements.size();
-    ParameterNames names = statements[i]->named_param_map;
-    ARROW_ASSIGN_OR_RAISE(ParameterMap values, NameParameters(names, params));
-    ARROW_ASSIGN_OR_RAISE(
-        result, connection_->Run(std::move(statements[i]), values.empty() ? nullptr : &values,
-                                 stream && is_last));
+  for (Piece& piece : pieces) {
+    for (auto& statement : piece.statements) {
+      --left;
+      ParameterNames names = statement->named_param_map;
+      ARROW_ASSIGN_OR_RAISE(ParameterMap values, NameParameters(names, params));
+      if (statement->type == duckdb::StatementType::VACUUM_STATEMENT) {
+        auto& vacuum = statement->Cast<duckdb::VacuumStatement>();
+        if (const auto status = connection_->Vacuum(vacuum); !status.ok()) {
+          return At(piece.where, status);
+        }
+        const std::string text = vacuum.query;
+        statement = duckdb::make_uniq<duckdb::VacuumStatement>(duckdb::VacuumOptions());
+        statement->query = text;
+      }
+      auto ran = connection_->Run(std::move(statement), values.empty() ? nullptr : &values,
+                                  stream && left == 0);
+      if (!ran.ok()) return At(piece.where, ran.status());
+      result = ran.MoveValueUnsafe();
+    }
   }
   return result;
 }

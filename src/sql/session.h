@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
@@ -16,6 +17,10 @@
 #include "sql/connection_state.h"
 #include "sql/shared_database.h"
 #include "sql/short_plan.h"
+
+namespace duckdb {
+class VacuumStatement;
+}
 
 namespace pyralog::sql {
 
@@ -42,10 +47,12 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   uint64_t generation() const { return generation_; }
   Instance& instance() { return *instance_; }
 
-  arrow::Result<duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>> Parse(
-      std::string_view sql);
+  using Statements = duckdb::vector<duckdb::unique_ptr<duckdb::SQLStatement>>;
+  arrow::Result<Statements> Parse(std::string_view sql);
 
   using Result = duckdb::unique_ptr<duckdb::QueryResult>;
+  // VACUUM and ANALYZE of a table: checks its name, and runs the merges that are due for VACUUM.
+  arrow::Status Vacuum(duckdb::VacuumStatement& statement);
   // Runs a statement. With `stream`, rows may come while they are read.
   arrow::Result<Result> Run(duckdb::unique_ptr<duckdb::SQLStatement> statement,
                             ParameterMap* parameters, bool stream);
@@ -128,6 +135,11 @@ class SqlSession final : public Session {
   std::optional<double> Progress() override;
 
  private:
+  struct Piece {
+    SessionConnection::Statements statements;
+    std::string where;  // "statement 2 (line 3, column 1): ", or empty when it is the only one
+  };
+  arrow::Result<std::vector<Piece>> Split(std::string_view sql);
   // Runs all statements and gives the result of the last; nothing when there is none.
   arrow::Result<SessionConnection::Result> RunAll(std::string_view sql, const Params& params,
                                                   bool stream);

@@ -5,12 +5,9 @@
 #include <utility>
 #include <vector>
 
-#include "duckdb/function/table_function.hpp"
-#include "duckdb/main/extension/extension_loader.hpp"
-#include "duckdb/parser/parsed_data/create_view_info.hpp"
-#include "duckdb/parser/statement/select_statement.hpp"
 #include "sql/catalog.h"
 #include "sql/errors.h"
+#include "sql/system_table.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
@@ -18,14 +15,9 @@ namespace {
 
 using duckdb::LogicalType;
 using duckdb::Value;
-using Row = duckdb::vector<Value>;
+using Row = SystemRow;
 
-struct Column {
-  const char* name;
-  LogicalType type;
-};
-
-std::vector<Column> Columns() {
+std::vector<SystemColumn> Columns() {
   return {
       {"path", LogicalType::VARCHAR},  // hot: within the database's folder; external: as registered
       {"kind", LogicalType::VARCHAR},  // segment, index, deletions, wal, manifest; external: file
@@ -87,51 +79,10 @@ std::vector<Row> CollectRows(duckdb::ClientContext& context) {
   return rows;
 }
 
-struct ScanState final : public duckdb::GlobalTableFunctionState {
-  explicit ScanState(std::vector<Row> all) : rows(std::move(all)) {}
-
-  const std::vector<Row> rows;
-  size_t next = 0;
-};
-
-duckdb::unique_ptr<duckdb::FunctionData> Bind(duckdb::ClientContext& context,
-                                              duckdb::TableFunctionBindInput& input,
-                                              duckdb::vector<LogicalType>& types,
-                                              duckdb::vector<std::string>& names) {
-  for (const Column& column : Columns()) {
-    names.emplace_back(column.name);
-    types.push_back(column.type);
-  }
-  return duckdb::make_uniq<duckdb::TableFunctionData>();
-}
-
-duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(duckdb::ClientContext& context,
-                                                          duckdb::TableFunctionInitInput& input) {
-  return duckdb::make_uniq<ScanState>(CollectRows(context));
-}
-
-void Scan(duckdb::ClientContext& context, duckdb::TableFunctionInput& input,
-          duckdb::DataChunk& output) {
-  auto& state = input.global_state->Cast<ScanState>();
-  duckdb::idx_t count = 0;
-  for (; state.next < state.rows.size() && count < STANDARD_VECTOR_SIZE; ++state.next, ++count) {
-    const Row& row = state.rows[state.next];
-    for (size_t i = 0; i < row.size(); ++i) output.SetValue(i, count, row[i]);
-  }
-  output.SetCardinality(count);
-}
-
 }  // namespace
 
 void RegisterStorageStats(duckdb::DatabaseInstance& instance) {
-  constexpr char kName[] = "storage_stats";
-  duckdb::ExtensionLoader loader(instance, kCatalogName);
-  loader.RegisterFunction(duckdb::TableFunction(kName, {}, Scan, Bind, Init));
-  duckdb::CreateViewInfo view("system", DEFAULT_SCHEMA, kName);
-  view.query = duckdb::CreateViewInfo::ParseSelect("SELECT * FROM storage_stats()");
-  view.internal = true;
-  duckdb::Catalog::GetSystemCatalog(instance).CreateView(
-      duckdb::CatalogTransaction::GetSystemTransaction(instance), view);
+  RegisterSystemTable(instance, {"storage_stats", Columns(), CollectRows});
 }
 
 }  // namespace pyralog::sql

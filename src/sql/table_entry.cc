@@ -200,6 +200,13 @@ duckdb::TableFunction TableEntry::GetScanFunction(
   return HotScanFunction();
 }
 
+duckdb::vector<duckdb::ColumnSegmentInfo> TableEntry::GetColumnSegmentInfo(
+    const duckdb::QueryContext& context) {
+  ThrowStatus(MakeError(ErrorCode::kNotSupported,
+                        "storage_info of a hot table is not supported; SELECT * FROM "
+                        "storage_stats has one row for each file"));
+}
+
 duckdb::TableStorageInfo TableEntry::GetStorageInfo(duckdb::ClientContext& context) {
   duckdb::TableStorageInfo info;
   info.cardinality = static_cast<duckdb::idx_t>(CurrentView(context, *this)->num_rows_bound());

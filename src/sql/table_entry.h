@@ -31,6 +31,9 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   using duckdb::TableCatalogEntry::GetScanFunction;
   duckdb::TableFunction GetScanFunction(
       duckdb::ClientContext& context, duckdb::unique_ptr<duckdb::FunctionData>& bind_data) override;
+  // DuckDB's segments, which a hot table has none of.
+  duckdb::vector<duckdb::ColumnSegmentInfo> GetColumnSegmentInfo(
+      const duckdb::QueryContext& context) override;
   duckdb::TableStorageInfo GetStorageInfo(duckdb::ClientContext& context) override;
   // Adds nothing: our UPDATE fetches by row id whatever columns it needs beyond the changed ones.
   void BindUpdateConstraints(duckdb::Binder& binder, duckdb::LogicalGet& get,

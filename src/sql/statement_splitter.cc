@@ -1,9 +1,10 @@
-#include "cli/statement_splitter.h"
+#include "sql/statement_splitter.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
-namespace pyralog::cli {
+namespace pyralog::sql {
 namespace {
 
 bool IsSpace(char c) {
@@ -18,6 +19,9 @@ bool IsIdentifierStart(char c) {
 }
 
 bool IsIdentifierPart(char c) { return IsIdentifierStart(c) || (c >= '0' && c <= '9'); }
+
+// First words of statements that are in another language than SQL.
+constexpr std::array<std::string_view, 1> kForeignLanguages = {"SPARQL"};
 
 std::string_view TrimSpace(std::string_view text) {
   while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
@@ -36,7 +40,7 @@ void StatementSplitter::Feed(std::string_view text) {
 
 std::optional<std::string> StatementSplitter::Next() {
   while (position_ < text_.size()) {
-    if (state_ == State::kPlain && text_[position_] == ';') {
+    if (state_ == State::kPlain && text_[position_] == ';' && brace_depth_ == 0) {
       const bool wanted = has_content_;
       std::string statement = Take(position_);
       if (wanted) return statement;
@@ -59,11 +63,45 @@ std::optional<std::string> StatementSplitter::Finish() {
 }
 
 std::string StatementSplitter::Take(size_t end) {
-  std::string statement(TrimSpace(std::string_view(text_).substr(start_, end - start_)));
+  const std::string_view whole = std::string_view(text_).substr(start_, end - start_);
+  const std::string_view trimmed = TrimSpace(whole);
+  std::string statement(trimmed);
+  const size_t lead = trimmed.empty() ? whole.size() : trimmed.data() - whole.data();
+  Pass(whole.substr(0, lead));
+  line_ = next_line_;
+  column_ = next_column_;
+  Pass(std::string_view(text_).substr(start_ + lead, end + 1 - start_ - lead));
+  brace_depth_ = 0;
   start_ = std::min(end + 1, text_.size());
   position_ = start_;
   has_content_ = false;
   return statement;
+}
+
+void StatementSplitter::Pass(std::string_view text) {
+  for (const char c : text) {
+    if (c == '\n') {
+      ++next_line_;
+      next_column_ = 1;
+    } else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) {
+      ++next_column_;
+    }
+  }
+}
+
+bool StatementSplitter::IsForeign() const {
+  const std::string_view text = TrimSpace(std::string_view(text_).substr(start_));
+  return std::ranges::any_of(kForeignLanguages, [&](std::string_view word) {
+    if (text.size() <= word.size() || IsIdentifierPart(text[word.size()])) return false;
+    return std::ranges::equal(word, text.substr(0, word.size()),
+                              [](char a, char b) { return a == (b & ~0x20); });
+  });
+}
+
+bool StatementSplitter::IsForeignComment() const {
+  // In <http://example.org/a#b> and ex:a#b it is part of a name.
+  const size_t before = position_ == start_ ? std::string::npos : position_ - 1;
+  return before == std::string::npos || !(IsIdentifierPart(text_[before]) || text_[before] == '/');
 }
 
 bool StatementSplitter::Step() {
@@ -116,6 +154,11 @@ bool StatementSplitter::StepPlain() {
     state_ = escaped ? State::kEscapedQuoted : State::kQuoted;
   } else if (c == '"') {
     state_ = State::kIdentifier;
+  }
+  if ((c == '{' || c == '}' || c == '#') && IsForeign()) {
+    if (c == '{') ++brace_depth_;
+    if (c == '}' && brace_depth_ > 0) --brace_depth_;
+    if (c == '#' && IsForeignComment()) state_ = State::kLineComment;
   }
   if (!IsSpace(c)) has_content_ = true;
   ++position_;
@@ -211,4 +254,4 @@ std::optional<size_t> StatementSplitter::DollarTagLength() const {
   return text_[end] == '$' ? end + 1 - position_ : 0;
 }
 
-}  // namespace pyralog::cli
+}  // namespace pyralog::sql

@@ -1,11 +1,11 @@
-#include "cli/statement_splitter.h"
+#include "sql/statement_splitter.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-namespace pyralog::cli {
+namespace pyralog::sql {
 namespace {
 
 using Statements = std::vector<std::string>;
@@ -111,5 +111,27 @@ TEST(StatementSplitterTest, LongTextsTakeLinearTime) {
   EXPECT_EQ(Split(text, 4096).size(), 400'001U);
 }
 
+TEST(StatementSplitterTest, TellsWhereStatementsBegin) {
+  StatementSplitter splitter;
+  splitter.Feed("SELECT 1;\n\n  SELECT '\u00e9'; SELECT 3");
+  ASSERT_EQ(splitter.Next(), "SELECT 1");
+  EXPECT_EQ(splitter.line(), 1);
+  EXPECT_EQ(splitter.column(), 1);
+  ASSERT_EQ(splitter.Next(), "SELECT '\u00e9'");
+  EXPECT_EQ(splitter.line(), 3);
+  EXPECT_EQ(splitter.column(), 3);
+  ASSERT_EQ(splitter.Finish(), "SELECT 3");
+}
+
+TEST(StatementSplitterTest, KeepsStatementsOfAnotherLanguageWhole) {
+  const std::string sparql =
+      "sparql SELECT ?a WHERE { # it's; a comment\n ?a <http://x.org/a#b> ?b ; ex:c#d ?c }";
+  StatementSplitter splitter;
+  splitter.Feed("SELECT {'a': 1};" + sparql + "; SELECT 2");
+  EXPECT_EQ(splitter.Next(), "SELECT {'a': 1}");
+  EXPECT_EQ(splitter.Next(), sparql);
+  EXPECT_EQ(splitter.Finish(), "SELECT 2");
+}
+
 }  // namespace
-}  // namespace pyralog::cli
+}  // namespace pyralog::sql
