@@ -378,7 +378,7 @@ arrow::Status Console::RunFile(const std::string& path) {
   if (::fstat(file.get(), &info) != 0) return FileError(path, errno);
   if (S_ISDIR(info.st_mode)) return FileError(path, EISDIR);
   // A file's statements are its own: what was begun before it goes on behind it.
-  StatementSplitter outer = std::exchange(splitter_, StatementSplitter());
+  sql::StatementSplitter outer = std::exchange(splitter_, sql::StatementSplitter());
   ++file_depth_;
   const arrow::Status status = RunDescriptor(file.get());
   --file_depth_;

@@ -89,7 +89,8 @@ std::optional<std::string> RewriteShow(duckdb::ClientContext& context, const Fro
   const std::string name = StringUtil::Lower(std::string(what.text));
   if (name == "all") return "SELECT name, value AS setting, description FROM system.settings";
   if (name == "search_path") {
-    return "SELECT array_to_string(current_schemas(false), ', ') AS search_path";
+    return "SELECT coalesce(nullif(array_to_string(current_schemas(false), ', '), ''), "
+           "current_schema()) AS search_path";
   }
   if (what.text.front() == '"' || name.find('.') != std::string::npos) return std::nullopt;
   if (!IsSetting(context, name)) return std::nullopt;

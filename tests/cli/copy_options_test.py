@@ -89,9 +89,5 @@ def test_from_with_columns_and_errors(sql: Callable, tmp_path: Path) -> None:
 def test_database(sql: Callable) -> None:
     """COPY FROM DATABASE goes both ways."""
     rows(sql(f"{SETUP} ATTACH 'other.duckdb' AS other; COPY FROM DATABASE pyralog TO other"))
-    rows(
-        sql(
-            "DROP TABLE t; ATTACH 'other.duckdb' AS other; COPY FROM DATABASE other TO pyralog;"
-        )
-    )
+    rows(sql("DROP TABLE t; ATTACH 'other.duckdb' AS other; COPY FROM DATABASE other TO pyralog;"))
     assert rows(sql("SELECT count(*), sum(k) FROM t")) == ["1000,499500"]
