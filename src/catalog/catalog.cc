@@ -8,8 +8,9 @@
 namespace pyralog::catalog {
 namespace {
 
-// Entries live in the engine's metadata: "schema/<name>" and "entry/<schema>/<name>", names in
-// lower case, with '/' and '%' written as %2f and %25, so that every name is one part of the key.
+// Entries live in the engine's metadata: "schema/<name>", "entry/<schema>/<name>" for tables and
+// views, "entry/<schema>/<name>/<kind>" for kinds that have names of their own. Names are in lower
+// case, with '/' and '%' written as %2f and %25, so that every name is one part of the key.
 constexpr char kSchemaPrefix[] = "schema/";
 constexpr char kEntryPrefix[] = "entry/";
 // "index/<schema>/<name>", without content, takes an index's name; what it is stands in the table.
@@ -37,6 +38,23 @@ std::string EntryKey(std::string_view schema, std::string_view name) {
 
 std::string IndexKey(std::string_view schema, std::string_view name) {
   return kIndexPrefix + KeyPart(schema) + "/" + KeyPart(name);
+}
+
+std::string ObjectKey(EntryKind kind, std::string_view schema, std::string_view name) {
+  std::string key = EntryKey(schema, name);
+  if (!IsRelation(kind)) key += "/" + std::string(EntryKindName(kind));
+  return key;
+}
+
+constexpr EntryKind kObjectKinds[] = {EntryKind::kSequence, EntryKind::kType, EntryKind::kMacro,
+                                      EntryKind::kTableMacro};
+
+Entry NewEntry(EntryKind kind, std::string schema, std::string name) {
+  Entry entry;
+  entry.kind = kind;
+  entry.schema = std::move(schema);
+  entry.name = std::move(name);
+  return entry;
 }
 
 bool IsDefault(std::string_view schema) { return KeyPart(schema) == kDefaultSchema; }
@@ -142,21 +160,24 @@ class CatalogTransaction final : public Transaction {
   }
 
   arrow::Result<std::vector<EntryPtr>> List(std::string_view schema) override {
-    std::vector<EntryPtr> entries;
-    arrow::Status status;
-    storage_->ScanMeta(kEntryPrefix + KeyPart(schema) + "/",
-                       [&](const std::string&, const std::string& json) {
-                         auto entry = EntryFromJson(json);
-                         status &= entry.status();
-                         if (entry.ok()) entries.push_back(*entry);
-                       });
-    ARROW_RETURN_NOT_OK(status);
-    return entries;
+    return ListKeys(schema, "");
+  }
+
+  arrow::Result<EntryPtr> FindObject(EntryKind kind, std::string_view schema,
+                                     std::string_view name) override {
+    const auto json = storage_->GetMeta(ObjectKey(kind, schema, name));
+    if (!json) return EntryPtr();
+    return EntryFromJson(*json);
+  }
+
+  arrow::Result<std::vector<EntryPtr>> ListObjects(EntryKind kind,
+                                                   std::string_view schema) override {
+    return ListKeys(schema, EntryKindName(kind));
   }
 
   arrow::Status CreateSchema(const std::string& name) override {
     ARROW_ASSIGN_OR_RAISE(const bool exists, HasSchema(name));
-    Entry entry{EntryKind::kSchema, name, name, nullptr, nullptr, nullptr};
+    Entry entry = NewEntry(EntryKind::kSchema, name, name);
     if (exists) return Exists(entry);
     return Put(SchemaKey(name), entry);
   }
@@ -166,7 +187,11 @@ class CatalogTransaction final : public Transaction {
       return MakeError(ErrorCode::kInvalidArgument, "schema 'main' cannot be dropped");
     ARROW_ASSIGN_OR_RAISE(const bool exists, HasSchema(name));
     if (!exists) return NoSchema(name);
-    ARROW_ASSIGN_OR_RAISE(const auto entries, List(name));
+    ARROW_ASSIGN_OR_RAISE(auto entries, List(name));
+    for (const EntryKind kind : kObjectKinds) {
+      ARROW_ASSIGN_OR_RAISE(const auto objects, ListObjects(kind, name));
+      entries.insert(entries.end(), objects.begin(), objects.end());
+    }
     if (!entries.empty() && !cascade) {
       return MakeError(ErrorCode::kInvalidArgument,
                        "schema '" + name + "' is not empty (it holds " +
@@ -185,28 +210,28 @@ class CatalogTransaction final : public Transaction {
     ARROW_ASSIGN_OR_RAISE(auto schema, StorageSchema(def));
     ARROW_ASSIGN_OR_RAISE(def.id, storage_->CreateTable(std::move(schema)));
     TakeOwnId(&def);
-    Entry entry{EntryKind::kTable, def.schema, def.name, nullptr, nullptr, nullptr};
+    Entry entry = NewEntry(EntryKind::kTable, def.schema, def.name);
     entry.table = std::make_shared<const TableDef>(std::move(def));
     return PutNew(std::move(entry));
   }
 
   arrow::Result<EntryPtr> CreateExternalTable(ExternalTableDef def) override {
     ARROW_RETURN_NOT_OK(CheckFree(def.schema, def.name));
-    Entry entry{EntryKind::kExternalTable, def.schema, def.name, nullptr, nullptr, nullptr};
+    Entry entry = NewEntry(EntryKind::kExternalTable, def.schema, def.name);
     entry.external = std::make_shared<const ExternalTableDef>(std::move(def));
     return PutNew(std::move(entry));
   }
 
   arrow::Result<EntryPtr> CreateView(ViewDef def) override {
     ARROW_RETURN_NOT_OK(CheckFree(def.schema, def.name));
-    Entry entry{EntryKind::kView, def.schema, def.name, nullptr, nullptr, nullptr};
+    Entry entry = NewEntry(EntryKind::kView, def.schema, def.name);
     entry.view = std::make_shared<const ViewDef>(std::move(def));
     return PutNew(std::move(entry));
   }
 
   arrow::Result<EntryPtr> Replace(const Entry& current, Entry next) override {
-    const std::string key = EntryKey(current.schema, current.name);
-    const std::string next_key = EntryKey(next.schema, next.name);
+    const std::string key = ObjectKey(current.kind, current.schema, current.name);
+    const std::string next_key = ObjectKey(next.kind, next.schema, next.name);
     if (key != next_key) {
       ARROW_RETURN_NOT_OK(CheckFree(next.schema, next.name));
       ARROW_RETURN_NOT_OK(storage_->DeleteMeta(key));
@@ -250,9 +275,34 @@ class CatalogTransaction final : public Transaction {
     return ReplaceTable(current, std::move(next));
   }
 
+  arrow::Result<EntryPtr> CreateSequence(SequenceDef def) override {
+    def.id = NewSequenceId();
+    ARROW_RETURN_NOT_OK(storage_->PutMeta(SequenceKey(def.id), SequenceStart(def)));
+    Entry entry = NewEntry(EntryKind::kSequence, def.schema, def.name);
+    entry.sequence = std::make_shared<const SequenceDef>(std::move(def));
+    return PutObject(std::move(entry));
+  }
+
+  arrow::Result<EntryPtr> CreateType(TypeDef def) override {
+    Entry entry = NewEntry(EntryKind::kType, def.schema, def.name);
+    entry.type = std::make_shared<const TypeDef>(std::move(def));
+    return PutObject(std::move(entry));
+  }
+
+  arrow::Result<EntryPtr> CreateMacro(EntryKind kind, MacroDef def) override {
+    for (const EntryKind other : {EntryKind::kMacro, EntryKind::kTableMacro}) {
+      ARROW_ASSIGN_OR_RAISE(const auto macros, ListObjects(other, def.schema));
+      for (const EntryPtr& macro : macros)
+        def.ordinal = std::max(def.ordinal, macro->macro->ordinal + 1);
+    }
+    Entry entry = NewEntry(kind, def.schema, def.name);
+    entry.macro = std::make_shared<const MacroDef>(std::move(def));
+    return PutObject(std::move(entry));
+  }
+
   arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind,
                      bool cascade) override {
-    ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, Find(schema, name));
+    ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, FindObject(kind, schema, name));
     const std::string kind_name(EntryKindName(kind));
     if (!entry)
       return MakeError(ErrorCode::kNotFound,
@@ -268,8 +318,11 @@ class CatalogTransaction final : public Transaction {
         ARROW_RETURN_NOT_OK(storage_->DeleteMeta(IndexKey(entry->schema, index.name)));
       ARROW_RETURN_NOT_OK(storage_->DropTable(entry->table->id));
     }
+    if (entry->sequence) {
+      ARROW_RETURN_NOT_OK(storage_->DeleteMeta(SequenceKey(entry->sequence->id)));
+    }
     ++changes_;
-    return storage_->DeleteMeta(EntryKey(schema, name));
+    return storage_->DeleteMeta(ObjectKey(kind, schema, name));
   }
 
   arrow::Status CreateIndex(std::string_view schema, std::string_view table,
@@ -370,7 +423,7 @@ class CatalogTransaction final : public Transaction {
   arrow::Result<EntryPtr> PutNew(Entry entry) {
     // Dropping the schema at the same time must not leave an entry without one.
     if (!IsDefault(entry.schema)) storage_->GuardMeta(SchemaKey(entry.schema));
-    ARROW_RETURN_NOT_OK(Put(EntryKey(entry.schema, entry.name), entry));
+    ARROW_RETURN_NOT_OK(Put(ObjectKey(entry.kind, entry.schema, entry.name), entry));
     return std::make_shared<const Entry>(std::move(entry));
   }
 
@@ -416,6 +469,30 @@ class CatalogTransaction final : public Transaction {
     return Put(EntryKey(entry.schema, entry.name), entry);
   }
 
+  arrow::Result<EntryPtr> PutObject(Entry entry) {
+    ARROW_ASSIGN_OR_RAISE(const bool has_schema, HasSchema(entry.schema));
+    if (!has_schema) return NoSchema(entry.schema);
+    ARROW_ASSIGN_OR_RAISE(const EntryPtr other, FindObject(entry.kind, entry.schema, entry.name));
+    if (other) return Exists(*other);
+    return PutNew(std::move(entry));
+  }
+
+  // The entries of a schema whose keys have `kind` behind the name (empty: nothing).
+  arrow::Result<std::vector<EntryPtr>> ListKeys(std::string_view schema, std::string_view kind) {
+    const std::string prefix = kEntryPrefix + KeyPart(schema) + "/";
+    std::vector<EntryPtr> entries;
+    arrow::Status status;
+    storage_->ScanMeta(prefix, [&](const std::string& key, const std::string& json) {
+      const size_t slash = key.find('/', prefix.size());
+      if ((slash == std::string::npos ? "" : key.substr(slash + 1)) != kind) return;
+      auto entry = EntryFromJson(json);
+      status &= entry.status();
+      if (entry.ok()) entries.push_back(*entry);
+    });
+    ARROW_RETURN_NOT_OK(status);
+    return entries;
+  }
+
   arrow::Status CheckFree(std::string_view schema, std::string_view name) {
     ARROW_ASSIGN_OR_RAISE(const bool has_schema, HasSchema(schema));
     if (!has_schema) return NoSchema(schema);
@@ -429,15 +506,20 @@ class CatalogTransaction final : public Transaction {
 
 class EngineCatalog final : public Catalog {
  public:
-  explicit EngineCatalog(std::unique_ptr<lsm::Engine> engine) : engine_(std::move(engine)) {}
+  explicit EngineCatalog(std::unique_ptr<lsm::Engine> engine)
+      : engine_(std::move(engine)), sequences_(*engine_) {}
+  ~EngineCatalog() override { sequences_.GiveBack(); }
+
   arrow::Result<std::unique_ptr<Transaction>> Begin() override {
     ARROW_ASSIGN_OR_RAISE(auto storage, engine_->Begin());
     return std::make_unique<CatalogTransaction>(std::move(storage));
   }
   lsm::Engine& engine() override { return *engine_; }
+  Sequences& sequences() override { return sequences_; }
 
  private:
-  std::unique_ptr<lsm::Engine> engine_;
+  const std::unique_ptr<lsm::Engine> engine_;
+  Sequences sequences_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Every name of a database: schemas, hot tables, external tables, views. Names compare
+// Every name of a database: schemas, tables, views, sequences, types, macros. Names compare
 // case-insensitively (ASCII) and keep the spelling they were created with. The catalog is part of
 // each transaction: DDL is visible to it at once, to others after commit, and rolls back with it.
 #pragma once
@@ -12,6 +12,7 @@
 #include "arrow/result.h"
 #include "arrow/scalar.h"
 #include "catalog/entries.h"
+#include "catalog/sequences.h"
 #include "lsm/engine.h"
 
 namespace pyralog::catalog {
@@ -35,6 +36,11 @@ class Transaction {
   virtual arrow::Result<std::vector<std::string>> ListSchemas() = 0;
   virtual arrow::Result<std::vector<EntryPtr>> List(
       std::string_view schema) = 0;  // tables and views, by name
+  // The same for the kinds that have names of their own: sequences, types, macros.
+  virtual arrow::Result<EntryPtr> FindObject(EntryKind kind, std::string_view schema,
+                                             std::string_view name) = 0;
+  virtual arrow::Result<std::vector<EntryPtr>> ListObjects(EntryKind kind,
+                                                           std::string_view schema) = 0;
 
   // kAlreadyExists / kNotFound name the entry and its kind.
   virtual arrow::Status CreateSchema(const std::string& name) = 0;
@@ -57,8 +63,8 @@ class Transaction {
   // taken before, still has them. Commit fails with kConflict as above. kInvalidArgument when
   // other tables refer to it.
   virtual arrow::Result<EntryPtr> RecreateTable(const Entry& current, TableDef next) = 0;
-  // Drops a table, external table (its files stay) or view. A table that others refer to is
-  // kInvalidArgument, or with `cascade` their foreign keys are dropped too.
+  // Drops an entry of any kind but a schema. The files of an external table stay. A table that
+  // others refer to is kInvalidArgument, or with `cascade` their foreign keys are dropped too.
   virtual arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind,
                              bool cascade = false) = 0;
   // Makes an index of a hot table; a unique one is kConstraint when two rows are equal.
@@ -69,6 +75,11 @@ class Transaction {
   virtual arrow::Result<EntryPtr> FindIndex(std::string_view schema, std::string_view name) = 0;
   // The hot table with this id, or nullptr. Reads all entries.
   virtual arrow::Result<EntryPtr> FindTable(TableId id) = 0;
+  // Gives the sequence its id.
+  virtual arrow::Result<EntryPtr> CreateSequence(SequenceDef def) = 0;
+  virtual arrow::Result<EntryPtr> CreateType(TypeDef def) = 0;
+  // Gives the macro its ordinal. `kind` is kMacro or kTableMacro.
+  virtual arrow::Result<EntryPtr> CreateMacro(EntryKind kind, MacroDef def) = 0;
 
   // Equal values mean an equal catalog. Own uncommitted DDL changes it at once: values >= 2^63 are
   // then used.
@@ -90,6 +101,7 @@ class Catalog {
 
   virtual arrow::Result<std::unique_ptr<Transaction>> Begin() = 0;
   virtual lsm::Engine& engine() = 0;
+  virtual Sequences& sequences() = 0;
 };
 
 }  // namespace pyralog::catalog

@@ -23,7 +23,8 @@ constexpr int kFirstVersion = 1;
 constexpr int kCommentVersion = 2;     // comments
 constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY, indexes
 constexpr int kHashVersion = 4;        // hashes of external files
-constexpr int kEntryVersion = kHashVersion;
+constexpr int kComputedVersion = 5;    // generated columns; identities that must not be given
+constexpr int kEntryVersion = kComputedVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -82,6 +83,9 @@ json ColumnToJson(const ColumnDef& column) {
             {"nullable", column.nullable}};
   if (column.default_sql) j["default"] = *column.default_sql;
   if (column.comment) j["comment"] = *column.comment;
+  if (column.identity != Identity::kNone) {
+    j["identity"] = column.identity == Identity::kAlways ? "always" : "by default";
+  }
   return j;
 }
 
@@ -93,6 +97,9 @@ arrow::Result<ColumnDef> ColumnFromJson(const json& j) {
   column.nullable = j.at("nullable").get<bool>();
   if (j.contains("default")) column.default_sql = j.at("default").get<std::string>();
   if (j.contains("comment")) column.comment = j.at("comment").get<std::string>();
+  if (j.contains("identity")) {
+    column.identity = j.at("identity") == "always" ? Identity::kAlways : Identity::kByDefault;
+  }
   return column;
 }
 
@@ -143,6 +150,12 @@ json TableToJson(const TableDef& table) {
   }
   for (const ForeignKeyDef& foreign_key : table.foreign_keys)
     j["foreign_keys"].push_back(ForeignKeyToJson(foreign_key));
+  for (const GeneratedColumn& column : table.generated) {
+    j["generated"].push_back({{"position", column.position},
+                              {"name", column.name},
+                              {"sql_type", column.sql_type},
+                              {"expression", column.expression}});
+  }
   return j;
 }
 
@@ -180,6 +193,11 @@ arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry,
   }
   for (const json& foreign_key : j.value("foreign_keys", json::array()))
     table->foreign_keys.push_back(ForeignKeyFromJson(foreign_key));
+  for (const json& column : j.value("generated", json::array())) {
+    table->generated.push_back(
+        {column.at("position").get<int>(), column.at("name").get<std::string>(),
+         column.at("sql_type").get<std::string>(), column.at("expression").get<std::string>()});
+  }
   return table;
 }
 
@@ -215,13 +233,66 @@ bool HasHashes(const Entry& entry) {
                                                [](const auto& file) { return !file.hash.empty(); });
 }
 
+// What older builds would take for plain columns, or for none.
+bool HasComputed(const Entry& entry) {
+  const auto always = [](const ColumnDef& column) { return column.identity == Identity::kAlways; };
+  return entry.table &&
+         (!entry.table->generated.empty() || std::ranges::any_of(entry.table->columns, always));
+}
+
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
 int VersionOf(const Entry& entry) {
   if (HasHashes(entry)) return kHashVersion;
+  if (HasComputed(entry)) return kComputedVersion;
   if (entry.table && (!entry.table->unique.empty() || !entry.table->foreign_keys.empty() ||
                       !entry.table->indexes.empty()))
     return kConstraintVersion;
   return HasComments(entry) ? kCommentVersion : kFirstVersion;
+}
+
+json SequenceToJson(const SequenceDef& sequence) {
+  return {{"id", sequence.id},      {"start", sequence.start}, {"increment", sequence.increment},
+          {"min", sequence.min},    {"max", sequence.max},     {"cycle", sequence.cycle},
+          {"owned", sequence.owned}};
+}
+
+std::shared_ptr<const SequenceDef> SequenceFromJson(const Entry& entry, const json& j) {
+  auto sequence = std::make_shared<SequenceDef>();
+  sequence->schema = entry.schema;
+  sequence->name = entry.name;
+  sequence->id = j.at("id").get<std::string>();
+  sequence->start = j.at("start").get<int64_t>();
+  sequence->increment = j.at("increment").get<int64_t>();
+  sequence->min = j.at("min").get<int64_t>();
+  sequence->max = j.at("max").get<int64_t>();
+  sequence->cycle = j.at("cycle").get<bool>();
+  sequence->owned = j.value("owned", false);
+  return sequence;
+}
+
+// The kinds that share no names with tables. False: `kind` is none of them.
+bool ReadObject(const std::string& kind, const json& j, Entry* entry) {
+  for (const EntryKind known :
+       {EntryKind::kSequence, EntryKind::kType, EntryKind::kMacro, EntryKind::kTableMacro}) {
+    if (kind == EntryKindName(known)) entry->kind = known;
+  }
+  switch (entry->kind) {
+    case EntryKind::kSequence:
+      entry->sequence = SequenceFromJson(*entry, j.at("sequence"));
+      return true;
+    case EntryKind::kType:
+      entry->type = std::make_shared<const TypeDef>(
+          TypeDef{entry->schema, entry->name, j.at("sql_type").get<std::string>()});
+      return true;
+    case EntryKind::kMacro:
+    case EntryKind::kTableMacro:
+      entry->macro = std::make_shared<const MacroDef>(MacroDef{entry->schema, entry->name,
+                                                               j.at("sql").get<std::string>(),
+                                                               j.at("ordinal").get<uint64_t>()});
+      return true;
+    default:
+      return false;
+  }
 }
 
 arrow::Result<EntryPtr> EntryFrom(const json& j) {
@@ -249,7 +320,7 @@ arrow::Result<EntryPtr> EntryFrom(const json& j) {
       view.column_comments = j.at("column_comments").get<std::map<std::string, std::string>>();
     }
     entry->view = std::make_shared<const ViewDef>(std::move(view));
-  } else {
+  } else if (!ReadObject(kind, j, entry.get())) {
     return MakeError(ErrorCode::kFormatVersion,
                      "a catalog entry is a '" + kind + "', which this build does not know");
   }
@@ -269,8 +340,20 @@ std::string_view EntryKindName(EntryKind kind) {
       return "external table";
     case EntryKind::kView:
       return "view";
+    case EntryKind::kSequence:
+      return "sequence";
+    case EntryKind::kType:
+      return "type";
+    case EntryKind::kMacro:
+      return "macro";
+    case EntryKind::kTableMacro:
+      return "table macro";
   }
   return "entry";
+}
+
+bool IsRelation(EntryKind kind) {
+  return kind == EntryKind::kTable || kind == EntryKind::kExternalTable || kind == EntryKind::kView;
 }
 
 std::string EntryToJson(const Entry& entry) {
@@ -286,6 +369,12 @@ std::string EntryToJson(const Entry& entry) {
     if (!entry.view->column_comments.empty()) j["column_comments"] = entry.view->column_comments;
   }
   if (entry.comment) j["comment"] = *entry.comment;
+  if (entry.sequence) j["sequence"] = SequenceToJson(*entry.sequence);
+  if (entry.type) j["sql_type"] = entry.type->sql_type;
+  if (entry.macro) {
+    j["sql"] = entry.macro->sql;
+    j["ordinal"] = entry.macro->ordinal;
+  }
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -2,6 +2,7 @@
 // here.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,8 +16,22 @@
 
 namespace pyralog::catalog {
 
-enum class EntryKind { kSchema, kTable, kExternalTable, kView };
-std::string_view EntryKindName(EntryKind kind);  // "schema", "table", "external table", "view"
+enum class EntryKind {
+  kSchema,
+  kTable,
+  kExternalTable,
+  kView,
+  kSequence,
+  kType,
+  kMacro,
+  kTableMacro
+};
+std::string_view EntryKindName(EntryKind kind);  // "schema", "table", "external table", "view" ...
+// Tables, external tables and views share their names; each other kind has names of its own.
+bool IsRelation(EntryKind kind);
+
+// Where a column's values come from when they are not given.
+enum class Identity { kNone, kByDefault, kAlways };  // kAlways: they must not be given
 
 struct ColumnDef {
   std::string name;
@@ -25,6 +40,15 @@ struct ColumnDef {
   bool nullable = true;
   std::optional<std::string> default_sql;  // an expression's text
   std::optional<std::string> comment = std::nullopt;
+  Identity identity = Identity::kNone;  // then the default takes from a sequence of the table's
+};
+
+// A column that is computed when it is read; nothing of it is stored.
+struct GeneratedColumn {
+  int position = 0;  // among all columns of the table, stored ones included
+  std::string name;
+  std::string sql_type;
+  std::string expression;
 };
 
 // UNIQUE: columns of which no two rows have equal values; rows with a NULL among them are not
@@ -63,6 +87,7 @@ struct TableDef {
   std::vector<UniqueDef> unique;            // parallel to lsm::TableSchema::unique
   std::vector<ForeignKeyDef> foreign_keys;  // parallel to lsm::TableSchema::references
   std::vector<IndexDef> indexes;
+  std::vector<GeneratedColumn> generated;  // by position; `columns` has the stored ones only
 };
 
 struct ViewDef {
@@ -71,6 +96,32 @@ struct ViewDef {
   std::string sql;                   // the SELECT
   std::vector<std::string> aliases;  // column names given in CREATE VIEW v(a, b)
   std::map<std::string, std::string> column_comments = {};
+};
+
+// How a sequence goes; where it stands is kept apart (see sequences.h).
+struct SequenceDef {
+  std::string schema;
+  std::string name;
+  std::string id;  // no two sequences ever have the same
+  int64_t start = 1;
+  int64_t increment = 1;  // not 0
+  int64_t min = 1;
+  int64_t max = INT64_MAX;
+  bool cycle = false;
+  bool owned = false;  // by an identity column, with which it goes
+};
+
+struct TypeDef {
+  std::string schema;
+  std::string name;
+  std::string sql_type;  // what it stands for: "ENUM('a', 'b')", "DECIMAL(18,3)", ...
+};
+
+struct MacroDef {
+  std::string schema;
+  std::string name;
+  std::string sql;       // the statement that creates it
+  uint64_t ordinal = 0;  // grows: a macro may use those before it
 };
 
 // A registered file or set of files, never copied. About 1 KB whatever the data's size.
@@ -103,6 +154,9 @@ struct Entry {
   std::shared_ptr<const ExternalTableDef> external;
   std::shared_ptr<const ViewDef> view;
   std::optional<std::string> comment = std::nullopt;
+  std::shared_ptr<const SequenceDef> sequence = nullptr;
+  std::shared_ptr<const TypeDef> type = nullptr;
+  std::shared_ptr<const MacroDef> macro = nullptr;  // of both kinds of macros
 };
 using EntryPtr = std::shared_ptr<const Entry>;
 

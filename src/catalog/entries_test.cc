@@ -19,7 +19,12 @@ Entry TableOf(const std::shared_ptr<arrow::DataType>& type) {
                     {"b", type, "B", true, {}}};
   table->key = {0};
   table->checks = {"a > 0"};
-  return {EntryKind::kTable, "main", "t", table, nullptr, nullptr};
+  Entry entry;
+  entry.kind = EntryKind::kTable;
+  entry.schema = "main";
+  entry.name = "t";
+  entry.table = table;
+  return entry;
 }
 
 TEST(EntriesTest, EveryTypeComesBack) {
@@ -121,6 +126,47 @@ TEST(EntriesTest, ConstraintsComeBackAndNeedANewerVersion) {
   EXPECT_EQ((*again)->table->foreign_keys, table->foreign_keys);
   EXPECT_NE(text.find("\"version\":3"), std::string::npos) << text;
   EXPECT_NE(EntryToJson(plain).find("\"version\":1"), std::string::npos);
+}
+
+TEST(EntriesTest, SequencesTypesAndMacrosComeBack) {
+  Entry sequence;
+  sequence.kind = EntryKind::kSequence;
+  sequence.schema = "s";
+  sequence.name = "n";
+  sequence.sequence = std::make_shared<const SequenceDef>(
+      SequenceDef{"s", "n", "7-8", INT64_MIN, -3, INT64_MIN, INT64_MAX, true, true});
+  Entry type = sequence;
+  type.kind = EntryKind::kType;
+  type.sequence = nullptr;
+  type.type = std::make_shared<const TypeDef>(TypeDef{"s", "n", "ENUM('a', 'it''s')"});
+  Entry macro = type;
+  macro.kind = EntryKind::kTableMacro;
+  macro.type = nullptr;
+  macro.macro = std::make_shared<const MacroDef>(MacroDef{"s", "n", "CREATE MACRO ...", 5});
+  for (const Entry* entry : {&sequence, &type, &macro}) {
+    const std::string text = EntryToJson(*entry);
+    const auto again = EntryFromJson(text);
+    ASSERT_TRUE(again.ok()) << again.status().ToString();
+    EXPECT_EQ((*again)->kind, entry->kind);
+    EXPECT_EQ(EntryToJson(**again), text);
+  }
+  const auto again = EntryFromJson(EntryToJson(sequence)).ValueOrDie();
+  EXPECT_EQ(again->sequence->min, INT64_MIN);
+  EXPECT_EQ(again->sequence->increment, -3);
+  EXPECT_TRUE(again->sequence->cycle);
+}
+
+TEST(EntriesTest, OldBuildsRefuseTablesThatTheyWouldMisread) {
+  Entry entry = TableOf(arrow::int32());
+  EXPECT_NE(EntryToJson(entry).find("\"version\":1"), std::string::npos);
+  auto table = std::make_shared<TableDef>(*entry.table);
+  table->generated.push_back({1, "g", "INTEGER", "a + 1"});
+  entry.table = table;
+  const std::string text = EntryToJson(entry);
+  EXPECT_EQ(text.find("\"version\":1"), std::string::npos);
+  const auto again = EntryFromJson(text).ValueOrDie();
+  ASSERT_EQ(again->table->generated.size(), 1u);
+  EXPECT_EQ(again->table->generated[0].expression, "a + 1");
 }
 
 TEST(EntriesTest, OtherTextIsDamage) {

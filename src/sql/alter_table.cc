@@ -14,7 +14,9 @@
 #include "sql/alter_type.h"
 #include "sql/arrow_vectors.h"
 #include "sql/column_refs.h"
+#include "sql/dependents.h"
 #include "sql/errors.h"
+#include "sql/identity.h"
 #include "sql/schema_entry.h"
 #include "sql/table_entry.h"
 #include "sql/table_rewrite.h"
@@ -97,6 +99,7 @@ class TableAlteration {
 
   void Apply(duckdb::AlterTableInfo& info) {
     using Type = duckdb::AlterTableType;
+    CheckGenerated(info.alter_table_type);
     switch (info.alter_table_type) {
       case Type::RENAME_TABLE:
         return Rename(info.Cast<duckdb::RenameTableInfo>().new_table_name);
@@ -130,6 +133,21 @@ class TableAlteration {
   }
 
  private:
+  // Generated columns stand among the others, and their expressions name them.
+  void CheckGenerated(duckdb::AlterTableType change) const {
+    switch (change) {
+      case duckdb::AlterTableType::RENAME_TABLE:
+      case duckdb::AlterTableType::SET_DEFAULT:
+      case duckdb::AlterTableType::SET_NOT_NULL:
+      case duckdb::AlterTableType::DROP_NOT_NULL:
+        return;
+      default:
+        if (!table_.generated.empty()) {
+          ThrowNotSupported("changing the columns or the key of a table with generated columns");
+        }
+    }
+  }
+
   // Position of the column; throws when there is none.
   int Column(const std::string& name) const {
     const int position = FindColumn(name);
@@ -256,6 +274,11 @@ class TableAlteration {
       }
       return true;  // a CHECK of this column alone goes with it
     });
+    if (table_.columns[column].identity != catalog::Identity::kNone) {
+      catalog::TableDef gone;
+      gone.columns = {table_.columns[column]};
+      DropOwnedSequences(transaction_, gone);
+    }
     next_.columns.erase(next_.columns.begin() + column);
     for (int& key : next_.key) key -= key > column ? 1 : 0;
     auto origins = SameColumns(table_.columns.size());
@@ -265,6 +288,10 @@ class TableAlteration {
 
   void SetDefault(const duckdb::SetDefaultInfo& info) {
     const int column = Column(info.column_name);
+    if (table_.columns[column].identity != catalog::Identity::kNone) {
+      Refuse(table_,
+             "column " + InQuotes(info.column_name) + " is an identity, which is its default");
+    }
     next_.columns[column].default_sql.reset();
     if (info.expression != nullptr) {
       const auto binder = duckdb::Binder::CreateBinder(context_);
@@ -273,6 +300,7 @@ class TableAlteration {
       auto copy = info.expression->Copy();
       constant.Bind(copy);
       next_.columns[column].default_sql = ValueOrThrow(ExpressionText(*info.expression));
+      QualifySequences(transaction_.state(), &next_);
     }
     ReplaceDefinition();
   }
@@ -405,7 +433,10 @@ void AlterRelation(duckdb::ClientContext& context, SqlTransaction& transaction,
 
 void ApplyAlter(duckdb::ClientContext& context, SchemaEntry& schema, duckdb::AlterInfo& info) {
   SqlTransaction& transaction = SqlTransaction::Get(context, schema.catalog);
-  const catalog::EntryPtr current = ValueOrThrow(transaction.state().Find(schema.name, info.name));
+  const catalog::EntryKind kind =
+      ObjectKindOf(info.GetCatalogType()).value_or(catalog::EntryKind::kTable);
+  const catalog::EntryPtr current =
+      ValueOrThrow(transaction.state().FindObject(kind, schema.name, info.name));
   if (current == nullptr) {
     if (info.if_not_found == duckdb::OnEntryNotFound::RETURN_NULL) return;
     ThrowStatus(MakeError(ErrorCode::kNotFound, "there is no " + InQuotes(info.name) +

@@ -12,6 +12,7 @@
 #include "lsm/key.h"
 #include "sql/arrow_vectors.h"
 #include "sql/column_refs.h"
+#include "sql/enum_column.h"
 #include "sql/errors.h"
 #include "sql/table_entry.h"
 #include "sql/table_rewrite.h"
@@ -221,7 +222,9 @@ void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction
   const bool checked = std::ranges::any_of(table.checks, [&](const std::string& check) {
     return ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table).contains(change.column);
   });
-  if (!in_key && !checked && IsPlainCast(*change.value, table, change.column) &&
+  // Two enums have other positions for one value.
+  const bool is_enum = IsEnumColumn(column) || IsEnumColumn(table.columns[change.column]);
+  if (!in_key && !checked && !is_enum && IsPlainCast(*change.value, table, change.column) &&
       Widens(*table.columns[change.column].type, *column.type)) {
     std::vector<catalog::ColumnOrigin> origins(table.columns.size());
     for (size_t i = 0; i < origins.size(); ++i) origins[i].position = static_cast<int>(i);

@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "duckdb/catalog/default/default_types.hpp"
 #include "duckdb/common/extra_type_info.hpp"
 #include "duckdb/common/type_visitor.hpp"
+#include "duckdb/parser/expression/constant_expression.hpp"
 #include "duckdb/parser/expression/type_expression.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/parser/parser.hpp"
 #include "pyralog/error.h"
 #include "sql/arrow_vectors.h"
 
@@ -56,6 +59,18 @@ arrow::Result<TypeLayout> DecimalLayout(const Use& use, const LogicalType& type)
   }
   ARROW_ASSIGN_OR_RAISE(auto arrow, arrow::Decimal128Type::Make(width, scale));
   return Same(type, std::move(arrow));
+}
+
+// The position among the enum's values, which is what orders them.
+TypeLayout StoredEnumLayout(const LogicalType& type) {
+  switch (type.InternalType()) {
+    case duckdb::PhysicalType::UINT8:
+      return Same(type, arrow::uint8());
+    case duckdb::PhysicalType::UINT16:
+      return Same(type, arrow::uint16());
+    default:
+      return Same(type, arrow::uint32());
+  }
 }
 
 arrow::Result<TypeLayout> StructLayout(const Use& use, const LogicalType& type) {
@@ -172,6 +187,8 @@ arrow::Result<TypeLayout> ScalarLayout(const Use& use, const LogicalType& type) 
       return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
     case LogicalTypeId::UUID:
       return Other(type, arrow::fixed_size_binary(16), Layout::kBytes16, 16, true);
+    case LogicalTypeId::ENUM:
+      return StoredEnumLayout(type);
     case LogicalTypeId::VARCHAR:
       return Other(type, arrow::utf8_view(), Layout::kView, 16, true);
     case LogicalTypeId::BLOB:
@@ -237,16 +254,54 @@ arrow::Result<TypeLayout> LayoutFor(const Use& use, const LogicalType& type) {
   return Other(type, arrow::utf8(), Layout::kText, 0, false);
 }
 
-// `type` with the name JSON, which only the binder knows, resolved at any depth.
-LogicalType ResolveJson(const LogicalType& type) {
-  return duckdb::TypeVisitor::VisitReplace(type, [](const LogicalType& part) {
-    if (part.id() != LogicalTypeId::UNBOUND) return part;
-    const auto& expression = *duckdb::UnboundType::GetTypeExpression(part);
-    const bool json = expression.type == duckdb::ExpressionType::TYPE &&
-                      duckdb::StringUtil::CIEquals(
-                          expression.Cast<duckdb::TypeExpression>().GetTypeName(), "JSON");
-    return json ? LogicalType::JSON() : part;
-  });
+LogicalType EnumOf(const duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>& values) {
+  duckdb::Vector texts(LogicalType::VARCHAR, values.size());
+  for (duckdb::idx_t i = 0; i < values.size(); ++i) {
+    if (values[i]->type != duckdb::ExpressionType::VALUE_CONSTANT) return LogicalType::INVALID;
+    texts.SetValue(i, values[i]->Cast<duckdb::ConstantExpression>().value);
+  }
+  return LogicalType::ENUM(texts, values.size());
+}
+
+// The built-in type that an expression names: what DuckDB's own default binding does, which knows
+// neither ENUM nor JSON. INVALID for others.
+LogicalType BuiltInType(const duckdb::ParsedExpression& expression) {
+  if (expression.type != duckdb::ExpressionType::TYPE) return LogicalType::INVALID;
+  const auto& named = expression.Cast<duckdb::TypeExpression>();
+  const std::string& name = named.GetTypeName();
+  if (duckdb::StringUtil::CIEquals(name, "JSON")) return LogicalType::JSON();
+  if (duckdb::StringUtil::CIEquals(name, "ENUM")) return EnumOf(named.GetChildren());
+  duckdb::vector<duckdb::pair<std::string, duckdb::Value>> arguments;
+  for (const auto& child : named.GetChildren()) {
+    if (child->type == duckdb::ExpressionType::VALUE_CONSTANT) {
+      arguments.emplace_back(child->GetAlias(), child->Cast<duckdb::ConstantExpression>().value);
+      continue;
+    }
+    const LogicalType type = BuiltInType(*child);
+    if (type.id() == LogicalTypeId::INVALID) return type;
+    arguments.emplace_back(child->GetAlias(), duckdb::Value::TYPE(type));
+  }
+  return duckdb::DefaultTypeGenerator::TryDefaultBind(name, arguments);
+}
+
+std::string EnumName(const LogicalType& type) {
+  std::string result = "ENUM(";
+  const duckdb::Vector& values = duckdb::EnumType::GetValuesInsertOrder(type);
+  for (duckdb::idx_t i = 0; i < duckdb::EnumType::GetSize(type); ++i) {
+    if (i > 0) result += ", ";
+    result += duckdb::KeywordHelper::WriteQuoted(values.GetValue(i).ToString(), '\'');
+  }
+  return result + ")";
+}
+
+std::string UnionName(const LogicalType& type) {
+  std::string result = "UNION(";
+  for (duckdb::idx_t i = 0; i < duckdb::UnionType::GetMemberCount(type); ++i) {
+    if (i > 0) result += ", ";
+    result += duckdb::KeywordHelper::WriteQuoted(duckdb::UnionType::GetMemberName(type, i), '"') +
+              " " + SqlTypeName(duckdb::UnionType::GetMemberType(type, i));
+  }
+  return result + ")";
 }
 
 std::string StructName(const LogicalType& type) {
@@ -275,11 +330,23 @@ TypeLayout ResultLayoutOf(const LogicalType& type, const std::string& time_zone)
   return LayoutFor(Use{true, &time_zone}, type).ValueOrDie();
 }
 
+LogicalType ResolvedType(const LogicalType& type) {
+  return duckdb::TypeVisitor::VisitReplace(type, [](const LogicalType& part) {
+    if (part.id() != LogicalTypeId::UNBOUND) return part;
+    const LogicalType known = BuiltInType(*duckdb::UnboundType::GetTypeExpression(part));
+    return known.id() == LogicalTypeId::INVALID ? part : known;
+  });
+}
+
 std::string SqlTypeName(const LogicalType& type) {
   if (type.IsJSONType()) return "JSON";
   switch (type.id()) {
     case LogicalTypeId::STRUCT:
       return StructName(type);
+    case LogicalTypeId::ENUM:
+      return EnumName(type);
+    case LogicalTypeId::UNION:
+      return UnionName(type);
     case LogicalTypeId::LIST:
       return SqlTypeName(duckdb::ListType::GetChildType(type)) + "[]";
     case LogicalTypeId::ARRAY:
@@ -318,9 +385,12 @@ arrow::Result<LogicalType> SqlTypeOfColumn(const catalog::ColumnDef& column) {
     default:
       return LogicalType(id);
   }
-  LogicalType type;
+  LogicalType type = LogicalType::INVALID;
   try {
-    type = ResolveJson(duckdb::UnboundType::TryParseAndDefaultBind(column.sql_type));
+    const auto parsed = duckdb::Parser::ParseColumnList("c " + column.sql_type);
+    if (parsed.LogicalColumnCount() == 1) {
+      type = ResolvedType(parsed.GetColumn(duckdb::LogicalIndex(0)).Type());
+    }
   } catch (const std::exception&) {
     type = LogicalType::INVALID;
   }

@@ -5,6 +5,8 @@
 //   the same bytes            integers, FLOAT, DOUBLE, DATE, TIME,       pointed at, or copied
 //                             TIME_NS, TIMESTAMP*, TIMETZ (int64),
 //                             DECIMAL of 5 digits and more
+//   uint8, uint16, uint32     ENUM: the position among its values,       pointed at, or copied
+//                             which are in the column's SQL type
 //   decimal32                 DECIMAL of up to 4 digits (DuckDB: int16)  narrowed
 //   bits                      BOOLEAN                                    spread to bytes
 //   fixed_size_binary(16)     HUGEINT, UHUGEINT, UUID: big-endian, the   bytes turned round
@@ -62,7 +64,7 @@ struct TypeLayout {
   std::vector<TypeLayout> children;
 };
 
-// kNotSupported, naming the type, for one that cannot be stored exactly (ENUM, UNION, VARIANT,
+// kNotSupported, naming the type, for one that cannot be stored exactly (UNION, VARIANT,
 // BIGNUM, ...).
 arrow::Result<TypeLayout> LayoutOf(const duckdb::LogicalType& type);
 
@@ -82,6 +84,9 @@ TypeLayout ResultLayoutOf(const duckdb::LogicalType& type, const std::string& ti
 // The layout of a stored column. kInvalidArgument when its Arrow type is not what LayoutOf gives
 // for its SQL type.
 arrow::Result<TypeLayout> LayoutOfColumn(const catalog::ColumnDef& column);
+
+// A type as the parser gives it, with built-in names resolved at any depth. Others stay unbound.
+duckdb::LogicalType ResolvedType(const duckdb::LogicalType& type);
 
 // The SQL type's name without user-given aliases (JSON stays): what SqlTypeOfColumn reads.
 std::string SqlTypeName(const duckdb::LogicalType& type);

@@ -15,6 +15,7 @@
 #include "sql/index_entry.h"
 #include "sql/shared_database.h"
 #include "sql/table_entry.h"
+#include "sql/schema_entry.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
@@ -97,6 +98,7 @@ void SqlCatalog::DropSchema(duckdb::ClientContext& context, duckdb::DropInfo& in
   if (duckdb::StringUtil::CIEquals(info.name, std::string(catalog::kDefaultSchema))) {
     ThrowNotSupported("DROP SCHEMA main");
   }
+  if (info.cascade) DropDefaultsFrom(own, info.name);
   ThrowIfError(own.state().DropSchema(info.name, info.cascade));
   own.NoteWrite();
 }

@@ -15,6 +15,17 @@ void ConnectionState::StartStatement() {
   commit_error_.reset();
 }
 
+void ConnectionState::NoteSequenceValue(const std::string& id, int64_t value) {
+  const std::lock_guard lock(sequence_mutex_);
+  sequence_values_[id] = value;
+}
+
+std::optional<int64_t> ConnectionState::LastSequenceValue(const std::string& id) const {
+  const std::lock_guard lock(sequence_mutex_);
+  const auto found = sequence_values_.find(id);
+  return found == sequence_values_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void ConnectionState::QueryBegin(duckdb::ClientContext& context) {
   query_ = context.transaction.GetActiveQuery();
 }

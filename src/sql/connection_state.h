@@ -3,8 +3,11 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "duckdb.hpp"
@@ -51,6 +54,9 @@ class ConnectionState final : public duckdb::ClientContextState {
   bool wants_executor() const { return wants_executor_; }
 
   SessionTables& tables() { return tables_; }
+  // The last value that the session got from the sequence with this id.
+  void NoteSequenceValue(const std::string& id, int64_t value);
+  std::optional<int64_t> LastSequenceValue(const std::string& id) const;
 
   void QueryBegin(duckdb::ClientContext& context) override;
   // A statement that failed after it wrote something leaves an open transaction with half of its
@@ -72,6 +78,8 @@ class ConnectionState final : public duckdb::ClientContextState {
   bool wants_executor_ = false;
   SessionTables tables_;
   std::optional<duckdb::ErrorData> commit_error_;
+  mutable std::mutex sequence_mutex_;               // expressions are evaluated by several threads
+  std::map<std::string, int64_t> sequence_values_;  // guarded by sequence_mutex_
 };
 
 }  // namespace pyralog::sql

@@ -11,8 +11,11 @@
 #include "sql/external.h"
 #include "sql/foreign_keys.h"
 #include "sql/index_entry.h"
+#include "sql/macro.h"
 #include "sql/schema_entry.h"
+#include "sql/sequence.h"
 #include "sql/table_entry.h"
+#include "sql/user_type.h"
 
 namespace pyralog::sql {
 namespace {
@@ -59,6 +62,7 @@ duckdb::SchemaCatalogEntry* EntrySet::SchemaLocked(catalog::Transaction& transac
     duckdb::CreateSchemaInfo info;
     info.catalog = catalog_.GetName();
     info.schema = existing;
+    info.internal = key == catalog::kDefaultSchema;  // always there: EXPORT does not create it
     auto& entry = schemas_[key];
     entry = std::make_unique<SchemaEntry>(catalog_, info);
     return entry.get();
@@ -68,11 +72,17 @@ duckdb::SchemaCatalogEntry* EntrySet::SchemaLocked(catalog::Transaction& transac
 
 duckdb::CatalogEntry* EntrySet::Find(catalog::Transaction& transaction, const std::string& schema,
                                      const std::string& name) {
+  return FindObject(transaction, catalog::EntryKind::kTable, schema, name);
+}
+
+duckdb::CatalogEntry* EntrySet::FindObject(catalog::Transaction& transaction,
+                                           catalog::EntryKind kind, const std::string& schema,
+                                           const std::string& name) {
   const std::lock_guard lock(mutex_);
-  const Name key(duckdb::StringUtil::Lower(schema), duckdb::StringUtil::Lower(name));
+  const Name key(duckdb::StringUtil::Lower(schema), duckdb::StringUtil::Lower(name), kind);
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second.get();
-  const catalog::EntryPtr entry = ValueOrThrow(transaction.Find(schema, name));
+  const catalog::EntryPtr entry = ValueOrThrow(transaction.FindObject(kind, schema, name));
   if (entry == nullptr) return nullptr;
   duckdb::SchemaCatalogEntry* parent = SchemaLocked(transaction, schema);
   if (parent == nullptr) return nullptr;
@@ -84,7 +94,8 @@ duckdb::CatalogEntry* EntrySet::Find(catalog::Transaction& transaction, const st
 duckdb::CatalogEntry* EntrySet::FindIndex(catalog::Transaction& transaction,
                                           const std::string& schema, const std::string& name) {
   const std::lock_guard lock(mutex_);
-  const Name key(duckdb::StringUtil::Lower(schema), duckdb::StringUtil::Lower(name));
+  const Name key(duckdb::StringUtil::Lower(schema), duckdb::StringUtil::Lower(name),
+                 catalog::EntryKind::kTable);
   const auto found = indexes_.find(key);
   if (found != indexes_.end()) return found->second.get();
   const catalog::EntryPtr table = ValueOrThrow(transaction.FindIndex(schema, name));
@@ -109,6 +120,13 @@ std::unique_ptr<duckdb::CatalogEntry> EntrySet::Make(catalog::Transaction& trans
       return MakeView(catalog_, schema, *entry.view);
     case catalog::EntryKind::kExternalTable:
       return MakeExternalEntry(catalog_, schema, entry.external);
+    case catalog::EntryKind::kSequence:
+      return MakeSequenceEntry(catalog_, schema, entry.sequence);
+    case catalog::EntryKind::kType:
+      return MakeTypeEntry(catalog_, schema, entry.type);
+    case catalog::EntryKind::kMacro:
+    case catalog::EntryKind::kTableMacro:
+      return MakeMacroEntry(catalog_, schema, entry.kind, entry.macro);
     case catalog::EntryKind::kSchema:
       break;
   }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 
 #include "catalog/catalog.h"
 #include "duckdb.hpp"
@@ -32,9 +33,13 @@ class EntrySet {
   // The index of this name, or nullptr.
   duckdb::CatalogEntry* FindIndex(catalog::Transaction& transaction, const std::string& schema,
                                   const std::string& name);
+  // The same for a kind of entry that has names of its own.
+  duckdb::CatalogEntry* FindObject(catalog::Transaction& transaction, catalog::EntryKind kind,
+                                   const std::string& schema, const std::string& name);
 
  private:
-  using Name = std::pair<std::string, std::string>;  // schema and entry, in lower case
+  // Schema and entry, in lower case, and the kind whose names it is one of (kTable: all relations).
+  using Name = std::tuple<std::string, std::string, catalog::EntryKind>;
 
   duckdb::SchemaCatalogEntry* SchemaLocked(catalog::Transaction& transaction,
                                            const std::string& name);

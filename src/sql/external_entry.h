@@ -8,6 +8,8 @@
 #include "catalog/entries.h"
 #include "duckdb.hpp"
 #include "duckdb/catalog/catalog_entry/view_catalog_entry.hpp"
+#include "duckdb/parser/parsed_data/create_view_info.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
 #include "sql/external_query.h"
 
 namespace pyralog::sql {
@@ -29,7 +31,19 @@ class ExternalTableEntry final : public duckdb::ViewCatalogEntry {
 
   std::string ToSQL() const override { return ExternalTableSql(*definition_); }
 
+  duckdb::unique_ptr<duckdb::CreateInfo> GetInfo() const override {
+    auto info = duckdb::make_uniq<Info>();
+    info->statement = ToSQL();
+    return info;
+  }
+
  private:
+  // To EXPORT it is no view.
+  struct Info final : public duckdb::CreateViewInfo {
+    std::string statement;
+    std::string ToString() const override { return statement; }
+  };
+
   const std::shared_ptr<const catalog::ExternalTableDef> definition_;
 };
 

@@ -11,9 +11,13 @@
 #include "duckdb/storage/storage_extension.hpp"
 #include "sql/connection_state.h"
 #include "sql/errors.h"
+#include "sql/export.h"
 #include "sql/external.h"
+#include "sql/identity.h"
 #include "sql/key_lookup.h"
 #include "sql/scan.h"
+#include "sql/scan_plan.h"
+#include "sql/sequence.h"
 #include "sql/session_tables.h"
 #include "sql/settings.h"
 #include "sql/shared_database.h"
@@ -71,6 +75,8 @@ void RefuseForbidden(const duckdb::LogicalOperator& plan) {
 void AfterBinding(duckdb::PlannerExtensionInput& input, duckdb::BoundStatement& statement) {
   if (statement.plan == nullptr) return;
   RefuseForbidden(*statement.plan);
+  CheckIdentityWrites(*statement.plan);
+  PrepareExport(*statement.plan);
   if (UseKeyLookups(input.binder, statement.plan)) {
     AllowPlanCacheWithoutScans(input.binder, *statement.plan);
   }
@@ -136,6 +142,9 @@ arrow::Result<std::shared_ptr<Instance>> Instance::Create(SharedDatabase& databa
     RegisterSessionTables(*made->instance);
     NoteFunctionsThatWantExecutor(*made->instance);
     CheckSubscripts(*made->instance);
+    ReplaceSequenceFunctions(*made->instance);
+    RegisterIdentity(*made->instance);
+    RegisterHotScan(*made->instance);
     return std::shared_ptr<Instance>(new Instance(std::move(made)));
   });
 }

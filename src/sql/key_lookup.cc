@@ -58,10 +58,10 @@ class KeyLookupState final : public duckdb::OperatorState {
   duckdb::DataChunk compact_;           // the table's columns of found rows, before gaps are put in
 };
 
-std::vector<int> StoredColumns(const LookupColumns& columns) {
+std::vector<int> StoredColumns(const TableEntry& table, const LookupColumns& columns) {
   std::vector<int> stored;
   for (const duckdb::ColumnIndex& id : columns.ids) {
-    if (!id.IsVirtualColumn()) stored.push_back(static_cast<int>(id.GetPrimaryIndex()));
+    if (!id.IsVirtualColumn()) stored.push_back(table.StoredPosition(id.GetPrimaryIndex()));
   }
   return stored;
 }
@@ -73,7 +73,7 @@ KeyLookupState::KeyLookupState(duckdb::ClientContext& context, LookupKind kind, 
       columns_(columns),
       view_(CurrentView(context, table)),
       executor_(context, keys),
-      fetcher_(table.definition(), StoredColumns(columns), context),
+      fetcher_(table.definition(), StoredColumns(table, columns), context),
       whole_(STANDARD_VECTOR_SIZE),
       found_rows_(STANDARD_VECTOR_SIZE) {
   std::vector<catalog::ColumnDef> key_columns;

@@ -57,8 +57,9 @@ int KeyPosition(const duckdb::Expression& expression, const duckdb::LogicalGet& 
   const duckdb::ColumnIndex& id = get.GetColumnIds()[reference.binding.column_index];
   if (id.IsVirtualColumn()) return -1;
   const auto& key = table.definition().key;
+  const int stored = table.StoredPosition(id.GetPrimaryIndex());
   for (size_t i = 0; i < key.size(); ++i) {
-    if (static_cast<duckdb::idx_t>(key[i]) == id.GetPrimaryIndex()) return static_cast<int>(i);
+    if (key[i] == stored) return static_cast<int>(i);
   }
   return -1;
 }

@@ -26,10 +26,10 @@ arrow::Status RowExpressions::Bind(Instance& instance) {
   ARROW_ASSIGN_OR_RAISE(connection_, instance.Connect());
   connection_->BeginTransaction();
   ARROW_ASSIGN_OR_RAISE(const auto info, CreateInfoOf(*table_));
-  types_ = info->columns.GetColumnTypes();
+  for (const auto& column : info->columns.Physical()) types_.push_back(column.Type());
   const auto binder = duckdb::Binder::CreateBinder(*connection_->context);
   constraints_ = binder->BindConstraints(info->constraints, table_->name, info->columns);
-  for (const duckdb::ColumnDefinition& column : info->columns.Logical()) {
+  for (const duckdb::ColumnDefinition& column : info->columns.Physical()) {
     defaults_.emplace_back();
     if (!column.HasDefaultValue()) continue;
     duckdb::ConstantBinder default_binder(*binder, *connection_->context, "DEFAULT value");

@@ -2,8 +2,13 @@
 
 #include <utility>
 
+#include "duckdb/catalog/catalog.hpp"
+#include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 #include "duckdb/catalog/catalog_entry/table_catalog_entry.hpp"
+#include "duckdb/common/serializer/deserializer.hpp"
+#include "duckdb/common/serializer/serializer.hpp"
 #include "duckdb/function/table_function.hpp"
+#include "duckdb/main/extension/extension_loader.hpp"
 #include "sql/scan_index.h"
 #include "sql/scan_plan.h"
 #include "sql/scan_state.h"
@@ -107,6 +112,25 @@ duckdb::InsertionOrderPreservingMap<std::string> DescribeRun(
   return result;
 }
 
+// DuckDB copies a plan by writing it down and reading it again, as for a WITH that is used twice and
+// NOT MATERIALIZED.
+void Write(duckdb::Serializer& serializer, const duckdb::optional_ptr<FunctionData> bind_data,
+           const duckdb::TableFunction&) {
+  const auto& table = bind_data->Cast<ScanBindData>().table;
+  serializer.WriteProperty(100, "catalog", table.schema.catalog.GetName());
+  serializer.WriteProperty(101, "schema", table.schema.name);
+  serializer.WriteProperty(102, "table", table.name);
+}
+
+duckdb::unique_ptr<FunctionData> ReadAgain(duckdb::Deserializer& deserializer,
+                                           duckdb::TableFunction&) {
+  const auto catalog = deserializer.ReadProperty<std::string>(100, "catalog");
+  const auto schema = deserializer.ReadProperty<std::string>(101, "schema");
+  const auto table = deserializer.ReadProperty<std::string>(102, "table");
+  return MakeHotScanBindData(duckdb::Catalog::GetEntry<duckdb::TableCatalogEntry>(
+      deserializer.Get<ClientContext&>(), catalog, schema, table));
+}
+
 void Metrics(ClientContext&, const FunctionData*, duckdb::GlobalTableFunctionState& global_state,
              duckdb::LocalTableFunctionState& local_state,
              const duckdb::profiler_settings_t& wanted, duckdb::profiler_metrics_t& metrics) {
@@ -164,7 +188,14 @@ duckdb::TableFunction HotScanFunction() {
   function.to_string = Describe;
   function.dynamic_to_string = DescribeRun;
   function.get_metrics = Metrics;
+  function.serialize = Write;
+  function.deserialize = ReadAgain;
   return function;
+}
+
+void RegisterHotScan(duckdb::DatabaseInstance& instance) {
+  duckdb::ExtensionLoader loader(instance, "pyralog");
+  loader.RegisterFunction(HotScanFunction());
 }
 
 }  // namespace pyralog::sql

@@ -14,6 +14,7 @@
 #include "sql/filter_zone.h"
 #include "sql/scan.h"
 #include "sql/scan_state.h"
+#include "sql/table_entry.h"
 
 namespace pyralog::sql {
 namespace {
@@ -118,7 +119,7 @@ duckdb::unique_ptr<duckdb::BaseStatistics> PlanStatistics(
   const duckdb::ColumnIndex& column = input.column_index;
   if (column.IsVirtualColumn() || column.HasChildren()) return nullptr;
   auto& table = input.bind_data->Cast<ScanBindData>().table;
-  const auto position = static_cast<int>(column.GetPrimaryIndex());
+  const int position = TableEntry::Of(table).StoredPosition(column.GetPrimaryIndex());
   const TypeLayout layout = ValueOrThrow(LayoutOfColumn(DefinitionOf(table).columns[position]));
   const auto zone = ValueOrThrow(CurrentView(context, table)->ColumnRange(position));
   return zone.has_range ? StatisticsOf(zone, zone.rows, layout) : nullptr;

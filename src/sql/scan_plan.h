@@ -17,4 +17,7 @@ duckdb::unique_ptr<duckdb::NodeStatistics> PlanCardinality(duckdb::ClientContext
 duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext& context,
                                                            duckdb::GetPartitionStatsInput& input);
 
+// Makes the scan known by its name, for plans that DuckDB writes and reads again. Nobody can call it.
+void RegisterHotScan(duckdb::DatabaseInstance& instance);
+
 }  // namespace pyralog::sql

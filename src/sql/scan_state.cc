@@ -13,6 +13,7 @@
 #include "sql/mask.h"
 #include "sql/scan.h"
 #include "sql/scan_index.h"
+#include "sql/table_entry.h"
 
 namespace pyralog::sql {
 namespace {
@@ -67,7 +68,7 @@ ScanGlobalState::ScanGlobalState(duckdb::ClientContext& context, const ScanBindD
   const catalog::TableDef& table = DefinitionOf(bind.table);
   if (bind.order) view = bind.counted_view.lock();
   if (!view) view = CurrentView(context, bind.table);
-  AddColumns(table, input);
+  AddColumns(TableEntry::Of(bind.table), input);
   if (bind.order) {
     units = OrderUnits(context, *view, *bind.order, table);
   } else {
@@ -81,8 +82,9 @@ ScanGlobalState::ScanGlobalState(duckdb::ClientContext& context, const ScanBindD
     view->WillNeed(units[i], stored_positions);
 }
 
-void ScanGlobalState::AddColumns(const catalog::TableDef& table,
+void ScanGlobalState::AddColumns(const TableEntry& entry,
                                  const duckdb::TableFunctionInitInput& input) {
+  const catalog::TableDef& table = entry.definition();
   for (const duckdb::column_t id : input.column_ids) {
     ScanColumn column;
     if (id == duckdb::COLUMN_IDENTIFIER_ROW_ID) {
@@ -91,8 +93,8 @@ void ScanGlobalState::AddColumns(const catalog::TableDef& table,
     } else if (duckdb::IsVirtualColumn(id)) {
       column.kind = ScanColumn::Kind::kEmpty;
     } else {
-      column.position = static_cast<int>(id);
-      column.layout = ValueOrThrow(LayoutOfColumn(table.columns[id]));
+      column.position = entry.StoredPosition(id);
+      column.layout = ValueOrThrow(LayoutOfColumn(table.columns[column.position]));
       stored_positions.push_back(column.position);
     }
     columns.push_back(std::move(column));

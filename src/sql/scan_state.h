@@ -24,6 +24,8 @@ namespace pyralog::sql {
 constexpr int64_t kVectorRows = STANDARD_VECTOR_SIZE;
 constexpr size_t kWordsOfVector = kVectorRows / 64;
 
+class TableEntry;
+
 class ScanBindData final : public duckdb::TableFunctionData {
  public:
   explicit ScanBindData(duckdb::TableCatalogEntry& table_entry) : table(table_entry) {}
@@ -99,7 +101,7 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   std::atomic<int64_t> bytes{0};        // of the columns that were read, as they lie in memory
 
  private:
-  void AddColumns(const catalog::TableDef& table, const duckdb::TableFunctionInitInput& input);
+  void AddColumns(const TableEntry& entry, const duckdb::TableFunctionInitInput& input);
   void Prune();
   // Leaves out units of which an index knows that no row passes the filters.
   void UseIndex(duckdb::ClientContext& context, const catalog::TableDef& table);

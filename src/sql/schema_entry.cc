@@ -1,5 +1,6 @@
 #include "sql/schema_entry.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -12,8 +13,10 @@
 #include "sql/alter_table.h"
 #include "sql/catalog.h"
 #include "sql/connection_state.h"
+#include "sql/dependents.h"
 #include "sql/errors.h"
 #include "sql/foreign_keys.h"
+#include "sql/identity.h"
 #include "sql/table_entry.h"
 #include "sql/transaction.h"
 
@@ -42,7 +45,10 @@ bool MakeRoom(SqlTransaction& transaction, const std::string& schema, const std:
   if (same_kind && on_conflict == duckdb::OnCreateConflict::IGNORE_ON_CONFLICT) return false;
   if (same_kind && on_conflict == duckdb::OnCreateConflict::REPLACE_ON_CONFLICT) {
     // The statement may read what it replaces: it goes on with the rows as they are now.
-    if (existing->kind == catalog::EntryKind::kTable) transaction.View(*existing->table);
+    if (existing->kind == catalog::EntryKind::kTable) {
+      transaction.View(*existing->table);
+      DropOwnedSequences(transaction, *existing->table);
+    }
     ThrowIfError(transaction.state().Drop(schema, name, existing->kind));
     transaction.NoteWrite();
     return true;
@@ -50,6 +56,33 @@ bool MakeRoom(SqlTransaction& transaction, const std::string& schema, const std:
   ThrowStatus(MakeError(ErrorCode::kAlreadyExists,
                         std::string(catalog::EntryKindName(existing->kind)) + " " + Quoted(name) +
                             " already exists in schema " + Quoted(schema)));
+}
+
+// Whether a view's text may read from a relation of this name.
+bool Mentions(const catalog::ViewDef& view, const std::string& name) {
+  return duckdb::StringUtil::Contains(duckdb::StringUtil::Lower(view.sql),
+                                      duckdb::StringUtil::Lower(name));
+}
+
+// Tables, then views, each behind those that it reads from: in this order EXPORT writes them.
+std::vector<catalog::EntryPtr> ViewsLast(std::vector<catalog::EntryPtr> entries) {
+  std::vector<catalog::EntryPtr> views;
+  std::erase_if(entries, [&](const catalog::EntryPtr& entry) {
+    if (entry->view != nullptr) views.push_back(entry);
+    return entry->view != nullptr;
+  });
+  while (!views.empty()) {
+    // One that mentions none of the others; names that are only mentioned may make a circle.
+    auto next = std::ranges::find_if(views, [&](const catalog::EntryPtr& view) {
+      return std::ranges::none_of(views, [&](const catalog::EntryPtr& other) {
+        return other != view && Mentions(*view->view, other->name);
+      });
+    });
+    if (next == views.end()) next = views.begin();
+    entries.push_back(*next);
+    views.erase(next);
+  }
+  return entries;
 }
 
 }  // namespace
@@ -61,8 +94,8 @@ void SchemaEntry::Scan(duckdb::ClientContext& context, duckdb::CatalogType type,
                        const EntryVisitor& visit) {
   SqlTransaction& own = SqlTransaction::Get(context, catalog);
   if (type == duckdb::CatalogType::INDEX_ENTRY) return ScanIndexes(own, visit);
-  if (!IsRelation(type)) return;
-  for (const catalog::EntryPtr& listed : ValueOrThrow(own.state().List(name))) {
+  if (!IsRelation(type)) return ScanObjects(own, type, visit);
+  for (const catalog::EntryPtr& listed : ViewsLast(ValueOrThrow(own.state().List(name)))) {
     duckdb::CatalogEntry* entry = own.entries().Find(own.state(), name, listed->name);
     // DuckDB asks for tables and views in one go.
     if (entry != nullptr) visit(*entry);
@@ -85,10 +118,10 @@ void SchemaEntry::Scan(duckdb::CatalogType type, const EntryVisitor& visit) {
 
 duckdb::optional_ptr<duckdb::CatalogEntry> SchemaEntry::LookupEntry(
     duckdb::CatalogTransaction transaction, const duckdb::EntryLookupInfo& lookup) {
-  const bool is_index = lookup.GetCatalogType() == duckdb::CatalogType::INDEX_ENTRY;
-  if (!is_index && !IsRelation(lookup.GetCatalogType())) return nullptr;
   SqlTransaction& own = SqlTransaction::Get(transaction.GetContext(), catalog);
-  if (is_index) return own.entries().FindIndex(own.state(), name, lookup.GetEntryName());
+  if (lookup.GetCatalogType() == duckdb::CatalogType::INDEX_ENTRY)
+    return own.entries().FindIndex(own.state(), name, lookup.GetEntryName());
+  if (!IsRelation(lookup.GetCatalogType())) return LookupObject(own, lookup);
   return own.entries().Find(own.state(), name, lookup.GetEntryName());
 }
 
@@ -101,6 +134,8 @@ SchemaEntry::Created SchemaEntry::CreateTable(duckdb::CatalogTransaction transac
   if (!MakeRoom(own, name, base.table, duckdb::CatalogType::TABLE_ENTRY, base.on_conflict)) {
     return nullptr;
   }
+  QualifySequences(own.state(), &definition);
+  CreateOwnedSequences(own, &definition);
   ValueOrThrow(own.state().CreateTable(std::move(definition)));
   own.NoteWrite();
   return own.entries().Find(own.state(), name, base.table);
@@ -137,6 +172,7 @@ void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& in
     own.NoteWrite();
     return;
   }
+  if (!IsRelation(info.type)) return DropObject(own, info);
   const catalog::EntryPtr existing = ValueOrThrow(own.state().Find(name, info.name));
   if (existing == nullptr) return;  // DuckDB has said so already, unless IF EXISTS
   if (TypeOf(existing->kind) != info.type) {
@@ -145,6 +181,7 @@ void SchemaEntry::DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& in
                               std::string(catalog::EntryKindName(existing->kind)) + "; use DROP " +
                               (existing->kind == catalog::EntryKind::kView ? "VIEW" : "TABLE")));
   }
+  if (existing->table != nullptr) DropOwnedSequences(own, *existing->table);
   ThrowIfError(own.state().Drop(name, info.name, existing->kind, info.cascade));
   own.NoteWrite();
 }
@@ -157,16 +194,6 @@ SchemaEntry::Created SchemaEntry::CreateIndex(duckdb::CatalogTransaction transac
                                               duckdb::CreateIndexInfo& info,
                                               duckdb::TableCatalogEntry& table) {
   ThrowNotSupported("an index without CREATE INDEX");
-}
-
-SchemaEntry::Created SchemaEntry::CreateFunction(duckdb::CatalogTransaction transaction,
-                                                 duckdb::CreateFunctionInfo& info) {
-  ThrowNotSupported("CREATE MACRO (only as CREATE TEMP MACRO)");
-}
-
-SchemaEntry::Created SchemaEntry::CreateSequence(duckdb::CatalogTransaction transaction,
-                                                 duckdb::CreateSequenceInfo& info) {
-  ThrowNotSupported("CREATE SEQUENCE");
 }
 
 SchemaEntry::Created SchemaEntry::CreateTableFunction(duckdb::CatalogTransaction transaction,
@@ -192,11 +219,6 @@ SchemaEntry::Created SchemaEntry::CreateCollation(duckdb::CatalogTransaction tra
 SchemaEntry::Created SchemaEntry::CreateCoordinateSystem(duckdb::CatalogTransaction transaction,
                                                          duckdb::CreateCoordinateSystemInfo& info) {
   ThrowNotSupported("CREATE COORDINATE SYSTEM");
-}
-
-SchemaEntry::Created SchemaEntry::CreateType(duckdb::CatalogTransaction transaction,
-                                             duckdb::CreateTypeInfo& info) {
-  ThrowNotSupported("CREATE TYPE (only as CREATE TEMP TYPE)");
 }
 
 }  // namespace pyralog::sql

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "catalog/entries.h"
 #include "duckdb.hpp"
 #include "duckdb/catalog/catalog_entry/schema_catalog_entry.hpp"
 
@@ -11,6 +13,13 @@ namespace pyralog::sql {
 
 class SqlCatalog;
 class SqlTransaction;
+
+// The kind of entry, other than tables and views, that a name of this type is looked up among.
+// Macros are called as functions.
+std::optional<catalog::EntryKind> ObjectKindOf(duckdb::CatalogType type);
+
+// Takes away, in whatever schema, the defaults that use a sequence of this one.
+void DropDefaultsFrom(SqlTransaction& transaction, const std::string& schema);
 
 class SchemaEntry final : public duckdb::SchemaCatalogEntry {
  public:
@@ -27,6 +36,12 @@ class SchemaEntry final : public duckdb::SchemaCatalogEntry {
   Created CreateTable(duckdb::CatalogTransaction transaction,
                       duckdb::BoundCreateTableInfo& info) override;
   Created CreateView(duckdb::CatalogTransaction transaction, duckdb::CreateViewInfo& info) override;
+  // Macros.
+  Created CreateFunction(duckdb::CatalogTransaction transaction,
+                         duckdb::CreateFunctionInfo& info) override;
+  Created CreateSequence(duckdb::CatalogTransaction transaction,
+                         duckdb::CreateSequenceInfo& info) override;
+  Created CreateType(duckdb::CatalogTransaction transaction, duckdb::CreateTypeInfo& info) override;
   void DropEntry(duckdb::ClientContext& context, duckdb::DropInfo& info) override;
   void Alter(duckdb::CatalogTransaction transaction, duckdb::AlterInfo& info) override;
 
@@ -34,10 +49,6 @@ class SchemaEntry final : public duckdb::SchemaCatalogEntry {
   using duckdb::SchemaCatalogEntry::CreateIndex;
   Created CreateIndex(duckdb::CatalogTransaction transaction, duckdb::CreateIndexInfo& info,
                       duckdb::TableCatalogEntry& table) override;
-  Created CreateFunction(duckdb::CatalogTransaction transaction,
-                         duckdb::CreateFunctionInfo& info) override;
-  Created CreateSequence(duckdb::CatalogTransaction transaction,
-                         duckdb::CreateSequenceInfo& info) override;
   Created CreateTableFunction(duckdb::CatalogTransaction transaction,
                               duckdb::CreateTableFunctionInfo& info) override;
   Created CreateCopyFunction(duckdb::CatalogTransaction transaction,
@@ -48,10 +59,15 @@ class SchemaEntry final : public duckdb::SchemaCatalogEntry {
                           duckdb::CreateCollationInfo& info) override;
   Created CreateCoordinateSystem(duckdb::CatalogTransaction transaction,
                                  duckdb::CreateCoordinateSystemInfo& info) override;
-  Created CreateType(duckdb::CatalogTransaction transaction, duckdb::CreateTypeInfo& info) override;
 
  private:
   void ScanIndexes(SqlTransaction& transaction, const EntryVisitor& visit);
+  // Of sequences, types and macros: see schema_objects.cc.
+  void ScanObjects(SqlTransaction& transaction, duckdb::CatalogType type,
+                   const EntryVisitor& visit);
+  duckdb::CatalogEntry* LookupObject(SqlTransaction& transaction,
+                                     const duckdb::EntryLookupInfo& lookup);
+  void DropObject(SqlTransaction& transaction, const duckdb::DropInfo& info);
 };
 
 }  // namespace pyralog::sql

@@ -12,6 +12,7 @@
 #include "pyralog/error.h"
 #include "sql/errors.h"
 #include "sql/front_parser.h"
+#include "sql/identity.h"
 #include "sql/parameter_value.h"
 #include "sql/prepared_statement.h"
 #include "sql/reconnect.h"
@@ -31,6 +32,24 @@ constexpr std::string_view kFailedCommit = "Failed to commit: ";
 constexpr std::string_view kStackTrace = "\n\nStack Trace:";
 // How it refuses statements on an instance that has ended.
 constexpr std::string_view kInvalidated = "database has been invalidated";
+
+// What DuckDB's parser refuses, with what to do instead.
+arrow::Status Explained(const arrow::Status& status) {
+  const auto says = [&](std::string_view text) {
+    return status.message().find(text) != std::string::npos;
+  };
+  if (says("A CTE needs a SELECT")) {
+    return MakeError(ErrorCode::kNotSupported,
+                     "INSERT, UPDATE, DELETE or MERGE inside WITH is not supported; run the "
+                     "statement on its own with RETURNING, and use its rows in the next one");
+  }
+  if (says("STORED generated column")) {
+    return MakeError(ErrorCode::kNotSupported,
+                     "generated columns that are STORED are not supported; leave STORED out, and "
+                     "the column is computed when it is read");
+  }
+  return status;
+}
 
 // What the reader of a streamed result holds while it reads. A result that is left before its end
 // is cancelled, so that its snapshot does not stay.
@@ -169,17 +188,20 @@ arrow::Status SessionConnection::Prepare() {
 }
 
 arrow::Result<SessionConnection::Statements> SessionConnection::Parse(std::string_view sql) {
-  return Guard([&]() -> arrow::Result<Statements> {
+  auto statements = Guard([&]() -> arrow::Result<Statements> {
     const auto rewritten = RewriteStatement(*connection_->context, sql);
     if (rewritten) return connection_->ExtractStatements(*rewritten);
+    ARROW_ASSIGN_OR_RAISE(const std::string text, RewriteIdentity(sql));
     try {
-      return connection_->ExtractStatements(std::string(sql));
+      return connection_->ExtractStatements(text);
     } catch (const std::exception&) {
       const auto copy = RewriteCopy(sql);
       if (!copy) throw;
       return connection_->ExtractStatements(*copy);
     }
   });
+  if (!statements.ok()) return Explained(statements.status());
+  return statements;
 }
 
 arrow::Status SessionConnection::Vacuum(duckdb::VacuumStatement& statement) {

@@ -90,6 +90,7 @@ arrow::Status SharedDatabase::Close() {
                          (open == 1 ? " transaction is" : " transactions are") +
                          " open; end them, and release results that were not read to their end");
   }
+  catalog_->sequences().GiveBack();
   return catalog_->engine().Close();
 }
 

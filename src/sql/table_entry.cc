@@ -10,8 +10,11 @@
 #include "duckdb/storage/statistics/base_statistics.hpp"
 #include "duckdb/storage/table_storage_info.hpp"
 #include "lsm/key.h"
+#include "sql/arrow_types.h"
 #include "sql/arrow_vectors.h"
+#include "sql/catalog.h"
 #include "sql/errors.h"
+#include "sql/identity.h"
 #include "sql/scan.h"
 
 namespace pyralog::sql {
@@ -43,7 +46,7 @@ arrow::Result<std::string> ExpressionText(const duckdb::ParsedExpression& expres
 
 arrow::Result<catalog::ColumnDef> ColumnFromDefinition(const duckdb::ColumnDefinition& column) {
   const std::string name = "\"" + column.Name() + "\"";
-  if (column.Generated()) return NotSupported("generated column " + name);
+  if (column.Generated()) return NotSupported("generated column " + name + " here");
   if (column.CompressionType() != duckdb::CompressionType::COMPRESSION_AUTO) {
     return NotSupported("USING COMPRESSION of column " + name);
   }
@@ -59,10 +62,31 @@ arrow::Result<catalog::ColumnDef> ColumnFromDefinition(const duckdb::ColumnDefin
 
 namespace {
 
+arrow::Result<catalog::GeneratedColumn> GeneratedFromDefinition(
+    const duckdb::ColumnDefinition& column) {
+  catalog::GeneratedColumn result;
+  result.position = static_cast<int>(column.Logical().index);
+  result.name = column.Name();
+  result.sql_type = SqlTypeName(column.Type());
+  ARROW_ASSIGN_OR_RAISE(result.expression, ExpressionText(column.GeneratedExpression()));
+  return result;
+}
+
+arrow::Result<duckdb::ColumnDefinition> GeneratedColumnOf(const catalog::GeneratedColumn& column) {
+  catalog::ColumnDef typed;
+  typed.name = column.name;
+  typed.sql_type = column.sql_type;
+  ARROW_ASSIGN_OR_RAISE(duckdb::LogicalType type, SqlTypeOfColumn(typed));
+  ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(column.expression));
+  return duckdb::ColumnDefinition(column.name, std::move(type), std::move(expression),
+                                  duckdb::TableColumnType::GENERATED);
+}
+
 arrow::Status AddUnique(const duckdb::UniqueConstraint& constraint,
                         const duckdb::ColumnList& columns, catalog::TableDef* definition) {
   std::vector<int> positions;
-  for (const duckdb::LogicalIndex index : constraint.GetLogicalIndexes(columns)) {
+  for (const duckdb::LogicalIndex logical : constraint.GetLogicalIndexes(columns)) {
+    const duckdb::PhysicalIndex index = columns.LogicalToPhysical(logical);
     catalog::ColumnDef& column = definition->columns[index.index];
     if (!lsm::CheckKeyType(*column.type).ok()) {
       return NotSupported(std::string(constraint.IsPrimaryKey() ? "PRIMARY KEY" : "UNIQUE") +
@@ -83,8 +107,10 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
                             catalog::TableDef* definition) {
   switch (constraint.type) {
     case duckdb::ConstraintType::NOT_NULL:
-      definition->columns[constraint.Cast<duckdb::NotNullConstraint>().index.index].nullable =
-          false;
+      definition
+          ->columns[columns.LogicalToPhysical(constraint.Cast<duckdb::NotNullConstraint>().index)
+                        .index]
+          .nullable = false;
       return arrow::Status::OK();
     case duckdb::ConstraintType::UNIQUE:
       return AddUnique(constraint.Cast<duckdb::UniqueConstraint>(), columns, definition);
@@ -102,11 +128,13 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
 }
 
 duckdb::unique_ptr<duckdb::Constraint> UniqueOf(const catalog::TableDef& definition,
+                                                const duckdb::ColumnList& all,
                                                 const std::vector<int>& columns,
                                                 bool is_primary_key) {
   if (columns.size() == 1) {
+    const duckdb::PhysicalIndex column(columns[0]);
     return duckdb::make_uniq<duckdb::UniqueConstraint>(
-        duckdb::LogicalIndex(columns[0]), definition.columns[columns[0]].name, is_primary_key);
+        all.PhysicalToLogical(column), definition.columns[column.index].name, is_primary_key);
   }
   duckdb::vector<std::string> names;
   for (const int column : columns) names.push_back(definition.columns[column].name);
@@ -131,8 +159,18 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
   info->catalog = "";
   info->schema = definition.schema;
   info->table = definition.name;
-  for (size_t i = 0; i < definition.columns.size(); ++i) {
-    const catalog::ColumnDef& column = definition.columns[i];
+  auto generated = definition.generated.begin();
+  const auto add_generated = [&]() -> arrow::Status {
+    for (; generated != definition.generated.end() &&
+           generated->position == static_cast<int>(info->columns.LogicalColumnCount());
+         ++generated) {
+      ARROW_ASSIGN_OR_RAISE(auto column, GeneratedColumnOf(*generated));
+      info->columns.AddColumn(std::move(column));
+    }
+    return arrow::Status::OK();
+  };
+  for (const catalog::ColumnDef& column : definition.columns) {
+    ARROW_RETURN_NOT_OK(add_generated());
     ARROW_ASSIGN_OR_RAISE(duckdb::LogicalType type, SqlTypeOfColumn(column));
     duckdb::ColumnDefinition made(column.name, std::move(type));
     if (column.default_sql) {
@@ -140,17 +178,18 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
       made.SetDefaultValue(std::move(value));
     }
     if (column.comment) made.SetComment(duckdb::Value(*column.comment));
+    const duckdb::LogicalIndex index(info->columns.LogicalColumnCount());
     info->columns.AddColumn(std::move(made));
     if (!column.nullable) {
-      info->constraints.push_back(
-          duckdb::make_uniq<duckdb::NotNullConstraint>(duckdb::LogicalIndex(i)));
+      info->constraints.push_back(duckdb::make_uniq<duckdb::NotNullConstraint>(index));
     }
   }
+  ARROW_RETURN_NOT_OK(add_generated());
   if (!definition.key.empty())
-    info->constraints.push_back(UniqueOf(definition, definition.key, true));
+    info->constraints.push_back(UniqueOf(definition, info->columns, definition.key, true));
   for (const catalog::UniqueDef& unique : definition.unique) {
     if (unique.index.empty())
-      info->constraints.push_back(UniqueOf(definition, unique.columns, false));
+      info->constraints.push_back(UniqueOf(definition, info->columns, unique.columns, false));
   }
   for (const std::string& check : definition.checks) {
     ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(check));
@@ -165,6 +204,11 @@ arrow::Result<catalog::TableDef> DefinitionFromInfo(const duckdb::CreateTableInf
   definition.schema = schema;
   definition.name = info.table;
   for (const duckdb::ColumnDefinition& column : info.columns.Logical()) {
+    if (column.Generated()) {
+      ARROW_ASSIGN_OR_RAISE(auto made, GeneratedFromDefinition(column));
+      definition.generated.push_back(std::move(made));
+      continue;
+    }
     ARROW_ASSIGN_OR_RAISE(catalog::ColumnDef made, ColumnFromDefinition(column));
     definition.columns.push_back(std::move(made));
   }
@@ -187,6 +231,24 @@ bool TableEntry::IsUniqueColumn(int column) const {
          std::ranges::any_of(definition_->unique, [&](const catalog::UniqueDef& unique) {
            return holds(unique.columns);
          });
+}
+
+int TableEntry::StoredPosition(duckdb::column_t column) const {
+  return static_cast<int>(GetColumns().LogicalToPhysical(duckdb::LogicalIndex(column)).index);
+}
+
+duckdb::unique_ptr<duckdb::CreateInfo> TableEntry::GetInfo() const {
+  auto info = duckdb::TableCatalogEntry::GetInfo();
+  auto& table = info->Cast<duckdb::CreateTableInfo>();
+  for (size_t i = 0; i < definition_->columns.size(); ++i) {
+    const catalog::ColumnDef& column = definition_->columns[i];
+    if (column.identity == catalog::Identity::kNone) continue;
+    const std::string standard = IdentityDefault(SqlCatalog::Of(catalog), column);
+    if (standard.empty()) continue;
+    table.columns.GetColumnMutable(duckdb::PhysicalIndex(i))
+        .SetDefaultValue(ValueOrThrow(ParseExpressionText(standard)));
+  }
+  return info;
 }
 
 duckdb::unique_ptr<duckdb::BaseStatistics> TableEntry::GetStatistics(duckdb::ClientContext& context,

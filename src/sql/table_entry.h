@@ -24,8 +24,13 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   const catalog::TableDef& definition() const { return *definition_; }
   // Whether the column is part of the primary key or of a UNIQUE constraint.
   bool IsUniqueColumn(int column) const;
+  // Where a column, by its number among all of the table's, is among the stored ones.
+  // REQUIRES: it is not generated.
+  int StoredPosition(duckdb::column_t column) const;
   bool has_checks() const { return !definition_->checks.empty(); }
 
+  // What creates the table anew: its identity columns go on where they stand.
+  duckdb::unique_ptr<duckdb::CreateInfo> GetInfo() const override;
   duckdb::unique_ptr<duckdb::BaseStatistics> GetStatistics(duckdb::ClientContext& context,
                                                            duckdb::column_t column) override;
   using duckdb::TableCatalogEntry::GetScanFunction;

@@ -7,6 +7,7 @@
 #include "arrow/compute/cast.h"
 #include "lsm/key.h"
 #include "pyralog/error.h"
+#include "sql/enum_column.h"
 #include "sql/select_rows.h"
 #include "sql/table_scan.h"
 
@@ -16,9 +17,11 @@ namespace {
 std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 // `array` as the stored type: as it is, or cast where no value changes.
-arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(
-    const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& type,
-    const std::string& column) {
+arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<arrow::Array>& array,
+                                                         const catalog::ColumnDef& definition) {
+  if (IsEnumColumn(definition)) return EncodeEnum(definition, array);
+  const auto& type = definition.type;
+  const std::string& column = definition.name;
   if (array->type()->Equals(*type)) return array;
   const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
   if (cast.ok()) return *cast;
@@ -38,6 +41,18 @@ arrow::Status CheckNames(const arrow::Schema& given, const arrow::Schema& table)
                        "column " + Quoted(field->name()) + " is given twice");
     }
     seen[column] = true;
+  }
+  return arrow::Status::OK();
+}
+
+// Columns whose values are always generated must not be given.
+arrow::Status CheckIdentities(const catalog::TableDef& table, const arrow::Schema& given) {
+  for (const catalog::ColumnDef& column : table.columns) {
+    if (column.identity != catalog::Identity::kAlways) continue;
+    if (!FindColumn(given, column.name).ok()) continue;
+    return MakeError(ErrorCode::kConstraint, "table " + Quoted(table.name) + ": column " +
+                                                 Quoted(column.name) +
+                                                 " is GENERATED ALWAYS AS IDENTITY; leave it out");
   }
   return arrow::Status::OK();
 }
@@ -138,8 +153,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableTransaction::Conform(
   for (int i = 0; i < batch.num_columns(); ++i) {
     ARROW_ASSIGN_OR_RAISE(const int column, FindColumn(*stored->arrow, batch.column_name(i)));
     const catalog::ColumnDef& definition = table->columns[column];
-    ARROW_ASSIGN_OR_RAISE(columns[column],
-                          CastExactly(batch.column(i), definition.type, definition.name));
+    ARROW_RETURN_NOT_OK(CheckNoInnerEnum(definition));
+    ARROW_ASSIGN_OR_RAISE(columns[column], CastExactly(batch.column(i), definition));
     if (!definition.nullable && columns[column]->null_count() > 0) {
       return MakeError(ErrorCode::kConstraint, "table " + Quoted(table->name) + ": column " +
                                                    Quoted(definition.name) + " must not be NULL");
@@ -173,8 +188,7 @@ arrow::Result<std::vector<int64_t>> TableTransaction::Lookup(const catalog::Tabl
                        "the keys lack column " + Quoted(definition.name) +
                            " of the primary key of table " + Quoted(table.name));
     }
-    ARROW_ASSIGN_OR_RAISE(auto array,
-                          CastExactly(keys.column(*found), definition.type, definition.name));
+    ARROW_ASSIGN_OR_RAISE(auto array, CastExactly(keys.column(*found), definition));
     columns.push_back(std::move(array));
   }
   lsm::KeyBatch encoded;
@@ -187,6 +201,7 @@ arrow::Result<std::vector<int64_t>> TableTransaction::Lookup(const catalog::Tabl
 arrow::Status TableTransaction::Append(std::string_view table,
                                        const std::shared_ptr<arrow::RecordBatch>& batch) {
   ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
+  ARROW_RETURN_NOT_OK(CheckIdentities(*definition, *batch->schema()));
   ARROW_ASSIGN_OR_RAISE(const auto rows, Conform(definition, *batch));
   ARROW_RETURN_NOT_OK(begun_.transaction->storage().Append(definition->id, rows));
   return CheckReferences();
@@ -229,7 +244,8 @@ arrow::Result<Transaction::GetResult> TableTransaction::Get(
   ARROW_ASSIGN_OR_RAISE(const std::vector<int64_t> ids, Lookup(*definition, *view, *keys));
   GetResult result;
   for (const int64_t id : ids) result.found.push_back(id >= 0);
-  ARROW_ASSIGN_OR_RAISE(result.rows, FetchOrNull(*view, ids, positions));
+  ARROW_ASSIGN_OR_RAISE(const auto rows, FetchOrNull(*view, ids, positions));
+  ARROW_ASSIGN_OR_RAISE(result.rows, DecodeEnums(*definition, rows));
   return result;
 }
 
@@ -249,7 +265,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> TableTransaction::Scan(
     std::string_view table, const ScanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
   ARROW_ASSIGN_OR_RAISE(auto view, begun_.transaction->storage().View(definition->id));
-  return ScanTable(std::move(view), options);
+  ARROW_ASSIGN_OR_RAISE(auto rows, ScanTable(std::move(view), options));
+  return DecodeEnums(*definition, std::move(rows));
 }
 
 arrow::Result<CommitNumber> TableTransaction::Commit() {

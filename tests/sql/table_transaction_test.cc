@@ -249,5 +249,47 @@ TEST_F(TableTransactionTest, OtherNamesAreRefused) {
   EXPECT_EQ(Text(session_->Query("FROM keyless")), "1; 1");
 }
 
+TEST_F(TableTransactionTest, EnumsAreText) {
+  Sql("CREATE TABLE m (id BIGINT PRIMARY KEY, e ENUM('sad', 'ok', 'glad'))");
+  const auto batch = [](const std::string& ids, const std::shared_ptr<arrow::DataType>& type,
+                        const std::string& values) {
+    return Batch({{"id", arrow::int64(), ids}, {"e", type, values}});
+  };
+  auto transaction = database_->Begin().ValueOrDie();
+  ASSERT_TRUE(transaction->Append("m", batch("[1, 2]", arrow::utf8(), R"(["glad", null])")).ok());
+  ASSERT_TRUE(
+      transaction
+          ->Append("m", batch("[3]", arrow::dictionary(arrow::int32(), arrow::utf8()), R"(["ok"])"))
+          .ok());
+  ASSERT_TRUE(transaction->Append("m", batch("[4]", arrow::int32(), "[0]")).ok());
+  ExpectError(transaction->Append("m", batch("[5]", arrow::utf8(), R"(["mad"])")),
+              ErrorCode::kInvalidArgument, "does not have");
+  ExpectError(transaction->Append("m", batch("[5]", arrow::int32(), "[3]")),
+              ErrorCode::kInvalidArgument, "does not have");
+  ASSERT_TRUE(transaction->Commit().ok());
+  EXPECT_EQ(Text(session_->Query("SELECT id, e::VARCHAR FROM m ORDER BY id")),
+            "1 glad; 2 null; 3 ok; 4 sad");
+  const auto table = (*database_->Scan("m", {}))->ToTable().ValueOrDie();
+  EXPECT_TRUE(
+      table->schema()->field(1)->type()->Equals(arrow::dictionary(arrow::uint8(), arrow::utf8())))
+      << table->schema()->ToString();
+}
+
+TEST_F(TableTransactionTest, IdentitiesAndGeneratedColumns) {
+  Sql("CREATE TABLE g (twice BIGINT AS (v * 2), id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+      "                v BIGINT CHECK (v > 0))");
+  auto transaction = database_->Begin().ValueOrDie();
+  ASSERT_TRUE(transaction->Append("g", Batch({{"v", arrow::int64(), "[5, 6]"}})).ok());
+  ExpectError(transaction->Append("g", Batch({{"id", arrow::int64(), "[9]"}})),
+              ErrorCode::kConstraint, "GENERATED ALWAYS");
+  ExpectError(transaction->Append("g", Batch({{"twice", arrow::int64(), "[9]"}})),
+              ErrorCode::kNotFound, "twice");
+  ExpectError(transaction->Append("g", Batch({{"v", arrow::int64(), "[0]"}})),
+              ErrorCode::kConstraint, "CHECK");
+  ASSERT_TRUE(transaction->Commit().ok());
+  EXPECT_EQ(Text(session_->Query("SELECT * FROM g ORDER BY id")), "10 1 5; 12 2 6");
+  EXPECT_EQ(Text(database_->Scan("g", {})), "1 5; 2 6");
+}
+
 }  // namespace
 }  // namespace pyralog::tests
