@@ -158,8 +158,16 @@ TEST_P(ArrowVectorsTest, TypesThatCannotBeKeptAreRefusedByName) {
     EXPECT_EQ(GetErrorCode(column.status()), ErrorCode::kNotSupported);
     EXPECT_NE(column.status().message().find("column \"c\""), std::string::npos) << column.status();
   }
+}
+
+// The name of the type is not kept, its values are.
+TEST_P(ArrowVectorsTest, EnumsAreKeptByTheirValues) {
   Query("CREATE TYPE mood AS ENUM ('sad', 'ok')");
-  EXPECT_FALSE(ColumnFromSqlType("c", Query("SELECT 'sad'::mood")->types[0]).ok());
+  const auto column = ColumnFromSqlType("c", Query("SELECT 'sad'::mood")->types[0]);
+  ASSERT_TRUE(column.ok()) << column.status();
+  const auto type = SqlTypeOfColumn(*column);
+  ASSERT_TRUE(type.ok()) << type.status();
+  EXPECT_EQ(type->ToString(), "ENUM('sad', 'ok')");
 }
 
 TEST_P(ArrowVectorsTest, ValuesGoThereAndBack) {

@@ -13,9 +13,9 @@
 #include "duckdb/storage/database_size.hpp"
 #include "sql/errors.h"
 #include "sql/index_entry.h"
+#include "sql/schema_entry.h"
 #include "sql/shared_database.h"
 #include "sql/table_entry.h"
-#include "sql/schema_entry.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
