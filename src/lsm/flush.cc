@@ -102,8 +102,8 @@ arrow::Status EngineImpl::WriteFrozen(FlushJob* job) {
 
 void EngineImpl::KillKept(const DeletionVector& from, const KeptRows& kept, int64_t first,
                           DeletionVector* copy) {
-  from.DeadRows(CommitNumber::Max()).ForEach([&](uint32_t row) REQUIRES(commit_mutex_) {
-    if (kept.IsKept(row)) copy->Kill(first + kept.Rank(row), last_commit_);
+  from.DeadRows(CommitNumber::Max()).ForEach([&, commit = last_commit_](uint32_t row) {
+    if (kept.IsKept(row)) copy->Kill(first + kept.Rank(row), commit);
   });
 }
 

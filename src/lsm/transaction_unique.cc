@@ -65,9 +65,10 @@ arrow::Status TransactionImpl::FollowChange(OwnTable* table, const TableSchema& 
   for (const Reference& reference : schema->references) {
     if (std::find(old.references.begin(), old.references.end(), reference) != old.references.end())
       continue;
-    ARROW_RETURN_NOT_OK(ForEachUnit(table, reference.fields, [&](const arrow::RecordBatch& values) {
+    const auto follow = [&](const arrow::RecordBatch& values) REQUIRES(mutex_) {
       return FollowReference(table->id, reference, values);
-    }));
+    };
+    ARROW_RETURN_NOT_OK(ForEachUnit(table, reference.fields, follow));
   }
   return arrow::Status::OK();
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 SETUP = "CREATE TABLE t AS SELECT range AS k, 'g' || range % 3 AS g FROM range(1000);"
 
 
-def rows(done) -> list[str]:
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
     """The lines of a result without its header."""
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[1:]
@@ -26,7 +30,7 @@ def rows(done) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("source", ["t", "(SELECT k, g FROM t)", "t(k, g)"])
-def test_compressed_parquet(sql: Callable, tmp_path: Path, options: str, source: str) -> None:
+def test_compressed_parquet(sql: Run, tmp_path: Path, options: str, source: str) -> None:
     """Both forms write the same."""
     assert rows(sql(f"{SETUP} COPY {source} TO 'o.parquet' {options}")) == []
     file = pq.ParquetFile(tmp_path / "o.parquet")
@@ -34,7 +38,7 @@ def test_compressed_parquet(sql: Callable, tmp_path: Path, options: str, source:
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-def test_options_without_parentheses(sql: Callable, tmp_path: Path) -> None:
+def test_options_without_parentheses(sql: Run, tmp_path: Path) -> None:
     """Flags, lists and texts are options too."""
     rows(sql(f"{SETUP} COPY t TO 'out' FORMAT PARQUET PARTITION_BY (g) OVERWRITE_OR_IGNORE"))
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["g=g0", "g=g1", "g=g2"]
@@ -44,7 +48,7 @@ def test_options_without_parentheses(sql: Callable, tmp_path: Path) -> None:
     assert rows(sql("SELECT count(*) FROM (FROM back EXCEPT FROM t)")) == ["0"]
 
 
-def test_partitioned(sql: Callable, tmp_path: Path) -> None:
+def test_partitioned(sql: Run, tmp_path: Path) -> None:
     """PARTITION_BY with APPEND and OVERWRITE."""
     copy = "COPY t TO 'out' (FORMAT PARQUET, PARTITION_BY (g)"
     rows(sql(f"{SETUP} {copy})"))
@@ -55,14 +59,14 @@ def test_partitioned(sql: Callable, tmp_path: Path) -> None:
     assert rows(sql("SELECT count(*), count(DISTINCT g) FROM 'out/*/*.parquet'")) == ["1000,3"]
 
 
-def test_per_thread_output(sql: Callable, tmp_path: Path) -> None:
+def test_per_thread_output(sql: Run, tmp_path: Path) -> None:
     """A folder of files."""
     rows(sql(f"{SETUP} COPY t TO 'out' (FORMAT PARQUET, PER_THREAD_OUTPUT)"))
     assert list((tmp_path / "out").glob("*.parquet"))
     assert rows(sql("SELECT count(*) FROM 'out/*.parquet'")) == ["1000"]
 
 
-def test_returns_files_and_statistics(sql: Callable) -> None:
+def test_returns_files_and_statistics(sql: Run) -> None:
     """RETURN_FILES names them, RETURN_STATS describes them."""
     files = rows(sql(f"{SETUP} COPY t TO 'o.parquet' (RETURN_FILES)"))
     assert files[0].startswith("1000,") and "o.parquet" in files[0]
@@ -70,7 +74,7 @@ def test_returns_files_and_statistics(sql: Callable) -> None:
     assert stats[0].startswith("o2.parquet,1000,")
 
 
-def test_from_with_columns_and_errors(sql: Callable, tmp_path: Path) -> None:
+def test_from_with_columns_and_errors(sql: Run, tmp_path: Path) -> None:
     """Named columns, lines that are skipped, lines that are kept aside."""
     (tmp_path / "p.csv").write_text("name,age\nann,31\nbob,old\ncat,7\n")
     create = "CREATE TABLE p(age INTEGER, name VARCHAR, note VARCHAR DEFAULT 'none');"
@@ -86,7 +90,7 @@ def test_from_with_columns_and_errors(sql: Callable, tmp_path: Path) -> None:
     assert rows(rejects) == ["3,age"]
 
 
-def test_database(sql: Callable) -> None:
+def test_database(sql: Run) -> None:
     """COPY FROM DATABASE goes both ways."""
     rows(sql(f"{SETUP} ATTACH 'other.duckdb' AS other; COPY FROM DATABASE pyralog TO other"))
     rows(sql("DROP TABLE t; ATTACH 'other.duckdb' AS other; COPY FROM DATABASE other TO pyralog;"))

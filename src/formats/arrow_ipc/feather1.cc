@@ -78,7 +78,7 @@ class ArrayBytes {
       return Bad("a column has " + std::to_string(bytes_->size()) + " bytes, too few for its " +
                  std::to_string(length_) + " rows");
     }
-    const BufferPtr part = arrow::SliceBuffer(bytes_, at_, size);
+    BufferPtr part = arrow::SliceBuffer(bytes_, at_, size);
     at_ = std::min(bytes_->size(), at_ + arrow::bit_util::RoundUpToMultipleOf8(size));
     return part;
   }

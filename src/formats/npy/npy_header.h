@@ -32,7 +32,7 @@ struct NpyType {
   bool big_endian = false;
   std::string unit = {};  // of M and m: "ns"
   int64_t count = 1;      // of units: 25 in "M8[25s]"
-  std::vector<NpyField> fields = {};
+  std::vector<NpyField> fields;
 };
 
 struct NpyField {
