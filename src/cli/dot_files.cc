@@ -43,8 +43,7 @@ arrow::Status ImportFile(Console& console, const DotLine& line) {
   if (line.arguments.size() != 2) return Missing("usage: .import FILE TABLE");
   const std::string table = QuotedTable(line.arguments[1]);
   const std::string rows = "SELECT * FROM " + QuoteText(line.arguments[0]);
-  arrow::Status there =
-      console.session().Execute("SELECT 1 FROM " + table + " LIMIT 0").status();
+  arrow::Status there = console.session().Execute("SELECT 1 FROM " + table + " LIMIT 0").status();
   if (there.ok()) return console.RunStatement("INSERT INTO " + table + " " + rows);
   if (GetErrorCode(there) != ErrorCode::kNotFound) return there;
   return console.RunStatement("CREATE TABLE " + table + " AS " + rows);

@@ -81,8 +81,7 @@ arrow::Result<ArrayPtr> RecordsToArray(const NpyType& type, const BufferPtr& ite
     fields.push_back(arrow::field(field.name, child->type()));
     children.push_back(std::move(child));
   }
-  return std::make_shared<arrow::StructArray>(arrow::struct_(std::move(fields)), count,
-                                              std::move(children));
+  return std::make_shared<arrow::StructArray>(arrow::struct_(fields), count, std::move(children));
 }
 
 // Real and imaginary part.
@@ -188,7 +187,7 @@ arrow::Result<std::shared_ptr<arrow::DataType>> NpyArrowType(const NpyType& type
     ARROW_ASSIGN_OR_RAISE(auto value, TypeOfShape(std::move(item), field.shape));
     fields.push_back(arrow::field(field.name, std::move(value)));
   }
-  return arrow::struct_(std::move(fields));
+  return arrow::struct_(fields);
 }
 
 int64_t NpyRowBytes(const NpyColumn& column) { return ItemsPerRow(column) * column.type.size; }
