@@ -117,7 +117,7 @@ arrow::Status EngineImpl::CheckLost(const PreparedCommit& prepared, TableId tabl
 
 arrow::Status EngineImpl::CheckNoneBorn(const PreparedCommit& prepared, const TableVersion& child,
                                         const Reference& reference, const KeySet& keys) const {
-  const TableSchemaPtr schema = child.current_schema();
+  const TableSchemaPtr& schema = child.current_schema();
   const auto own =
       std::find_if(prepared.tables.begin(), prepared.tables.end(),
                    [&](const PreparedTable& table) { return table.table == child.id; });
