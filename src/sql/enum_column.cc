@@ -126,10 +126,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> DecodeEnums(
       if (column.name != rows->column_name(i) || !IsEnumColumn(column)) continue;
       ARROW_ASSIGN_OR_RAISE(const auto values, ValuesOf(column));
       auto type = arrow::dictionary(column.type, arrow::utf8());
-      ARROW_ASSIGN_OR_RAISE(auto array,
+      ARROW_ASSIGN_OR_RAISE(const auto array,
                             arrow::DictionaryArray::FromArrays(type, rows->column(i), values));
       const auto field = rows->schema()->field(i)->WithType(type);
-      ARROW_ASSIGN_OR_RAISE(decoded, decoded->SetColumn(i, field, std::move(array)));
+      ARROW_ASSIGN_OR_RAISE(decoded, decoded->SetColumn(i, field, array));
     }
   }
   return decoded;

@@ -104,7 +104,7 @@ void Drop(SqlTransaction& own, const ExternalAction& action) {
 // With a hash the content tells, whatever the file's times say.
 std::string ContentStateOf(duckdb::ClientContext& context,
                            const catalog::ExternalTableDef::FileIdentity& file) {
-  const std::string state = StateOf(file);
+  std::string state = StateOf(file);
   const bool told = file.hash.empty() || state == "missing" || state == "changed: size";
   if (told) return state;
   const auto hash = HashOf(file.path, context.interrupted);
