@@ -62,7 +62,8 @@ TEST(CommitRecord, ComesBackAsItWas) {
 }
 
 TEST(CommitRecord, ManyDeletionsAreABitEach) {
-  CommitRecord record = ExampleRecord("rows");
+  const std::string encoded("rows");
+  CommitRecord record = ExampleRecord(encoded);
   RowSet& rows = record.deletions[1].rows;
   for (uint32_t row = 3; row < 1000000; ++row) rows.Add(row);
   const std::string bytes = EncodeCommitRecord(record).ValueOrDie();
