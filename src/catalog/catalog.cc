@@ -257,9 +257,7 @@ class CatalogTransaction final : public Transaction {
                            "it; drop these tables first");
     }
     // A drop alone does not mind what others wrote; a new definition does.
-    auto same = std::make_shared<lsm::TableSchema>(*schema);
-    same->version = schema->version + 1;
-    ARROW_RETURN_NOT_OK(storage_->AlterTable(old, std::move(same)));
+    ARROW_RETURN_NOT_OK(ChangeSchema(old, [](lsm::TableSchema*) {}));
     ARROW_RETURN_NOT_OK(storage_->DropTable(old));
     for (ForeignKeyDef& foreign_key : next.foreign_keys) {
       if (foreign_key.parent != old) continue;
@@ -334,38 +332,38 @@ class CatalogTransaction final : public Transaction {
           ErrorCode::kAlreadyExists,
           "index '" + index.name + "' exists already; drop it first or choose another name");
     }
-    auto def = std::make_shared<TableDef>(*entry->table);
+    TableDef def = *entry->table;
     if (index.unique) {
-      def->unique.push_back({index.columns, index.name});
-      ARROW_RETURN_NOT_OK(ChangeSchema(def->id, [&](lsm::TableSchema* changed) {
+      def.unique.push_back({index.columns, index.name});
+      ARROW_RETURN_NOT_OK(ChangeSchema(def.id, [&](lsm::TableSchema* changed) {
         lsm::UniqueSet set;
         for (const int column : index.columns) set.fields.push_back(changed->field_ids[column]);
         changed->unique.push_back(std::move(set));
       }));
     }
     ARROW_RETURN_NOT_OK(storage_->PutMeta(IndexKey(schema, index.name), ""));
-    def->indexes.push_back(std::move(index));
-    return PutTable(*entry, std::move(def));
+    def.indexes.push_back(std::move(index));
+    return ReplaceTable(*entry, std::move(def)).status();
   }
 
   arrow::Status DropIndex(std::string_view schema, std::string_view name) override {
     ARROW_ASSIGN_OR_RAISE(const EntryPtr entry, FindIndex(schema, name));
     if (!entry)
       return MakeError(ErrorCode::kNotFound, "there is no index '" + std::string(name) + "'");
-    auto def = std::make_shared<TableDef>(*entry->table);
+    TableDef def = *entry->table;
     const auto is_it = [&](const std::string& other) { return KeyPart(other) == KeyPart(name); };
-    const auto unique = std::find_if(def->unique.begin(), def->unique.end(),
+    const auto unique = std::find_if(def.unique.begin(), def.unique.end(),
                                      [&](const UniqueDef& u) { return is_it(u.index); });
-    if (unique != def->unique.end()) {
-      const auto at = unique - def->unique.begin();
-      def->unique.erase(unique);
-      ARROW_RETURN_NOT_OK(ChangeSchema(def->id, [at](lsm::TableSchema* changed) {
+    if (unique != def.unique.end()) {
+      const auto at = unique - def.unique.begin();
+      def.unique.erase(unique);
+      ARROW_RETURN_NOT_OK(ChangeSchema(def.id, [at](lsm::TableSchema* changed) {
         changed->unique.erase(changed->unique.begin() + at);
       }));
     }
-    std::erase_if(def->indexes, [&](const IndexDef& index) { return is_it(index.name); });
+    std::erase_if(def.indexes, [&](const IndexDef& index) { return is_it(index.name); });
     ARROW_RETURN_NOT_OK(storage_->DeleteMeta(IndexKey(schema, name)));
-    return PutTable(*entry, std::move(def));
+    return ReplaceTable(*entry, std::move(def)).status();
   }
 
   arrow::Result<EntryPtr> FindIndex(std::string_view schema, std::string_view name) override {
@@ -448,9 +446,9 @@ class CatalogTransaction final : public Transaction {
       std::erase_if(changed->references,
                     [&](const lsm::Reference& r) { return r.parent == parent; });
     }));
-    auto def = std::make_shared<TableDef>(*child.table);
-    std::erase_if(def->foreign_keys, [&](const ForeignKeyDef& f) { return f.parent == parent; });
-    return PutTable(child, std::move(def));
+    TableDef def = *child.table;
+    std::erase_if(def.foreign_keys, [&](const ForeignKeyDef& f) { return f.parent == parent; });
+    return ReplaceTable(child, std::move(def)).status();
   }
 
   template <class Change>
@@ -460,12 +458,6 @@ class CatalogTransaction final : public Transaction {
     ++schema->version;
     change(schema.get());
     return storage_->AlterTable(table, std::move(schema));
-  }
-
-  arrow::Status PutTable(const Entry& old, std::shared_ptr<const TableDef> def) {
-    Entry entry = old;
-    entry.table = std::move(def);
-    return Put(EntryKey(entry.schema, entry.name), entry);
   }
 
   arrow::Result<EntryPtr> PutObject(Entry entry) {

@@ -6,12 +6,12 @@
 #include "cli/commands.h"
 #include "cli/deadline.h"
 #include "cli/interrupts.h"
-#include "cli/sql_text.h"
 #include "formats/registry.h"
 #include "io/glob.h"
 #include "io/resolver.h"
 #include "io/uri.h"
 #include "pyralog/error.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -103,7 +103,7 @@ class CatRun {
     options.memory_limit = arguments_.memory_limit;
     ARROW_ASSIGN_OR_RAISE(database_, Database::Open("", options));
     ARROW_ASSIGN_OR_RAISE(session_, database_->Connect());
-    const std::string quoted = QuoteText(path_);
+    const std::string quoted = sql::QuoteText(path_);
     std::string sql = "SELECT * FROM ";
     sql += table_function.empty() ? quoted : table_function + "(" + quoted + ")";
     if (arguments_.limit) sql += " LIMIT " + std::to_string(*arguments_.limit);

@@ -8,7 +8,7 @@
 #include "arrow/array/array_binary.h"
 #include "cli/dot_commands.h"
 #include "cli/interrupts.h"
-#include "cli/sql_text.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -43,7 +43,7 @@ std::vector<std::string> TablesThatBegin(Console& console, const std::string& be
   const auto result = console.session().QueryText(
       "SELECT table_name FROM information_schema.tables WHERE table_catalog = current_database() "
       "AND starts_with(table_name, " +
-      QuoteText(beginning) + ") ORDER BY ALL");
+      sql::QuoteText(beginning) + ") ORDER BY ALL");
   std::vector<std::string> names;
   if (!result.ok()) return names;
   while (true) {
@@ -123,7 +123,7 @@ Completion Complete(Console& console, std::string_view before, std::string_view 
   Session& session = aside != nullptr ? *aside : console.session();
   const Interrupts::Statement interruptible(&session);
   const auto result = session.QueryText(
-      "SELECT suggestion, suggestion_start FROM sql_auto_complete(" + QuoteText(text) + ")");
+      "SELECT suggestion, suggestion_start FROM sql_auto_complete(" + sql::QuoteText(text) + ")");
   if (!result.ok()) return completion;
   while (true) {
     const auto batch = (*result)->Next();

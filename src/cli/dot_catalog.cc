@@ -2,7 +2,7 @@
 #include <string>
 
 #include "cli/dot_commands.h"
-#include "cli/sql_text.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -16,7 +16,7 @@ std::string NamePattern(const DotLine& line) {
 
 // A name as it is, or a LIKE pattern.
 std::string NameOrPattern(const DotLine& line) {
-  return QuoteText(line.arguments.empty() ? "%" : line.arguments.front());
+  return sql::QuoteText(line.arguments.empty() ? "%" : line.arguments.front());
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ arrow::Status ShowTables(Console& console, const DotLine& line) {
       "THEN 'external table' WHEN table_type = 'VIEW' THEN 'view' ELSE 'table' END AS type "
       "FROM information_schema.tables WHERE table_catalog = current_database() AND table_name "
       "ILIKE " +
-      QuoteText(NamePattern(line)) + " ORDER BY ALL");
+      sql::QuoteText(NamePattern(line)) + " ORDER BY ALL");
 }
 
 arrow::Status ShowSchema(Console& console, const DotLine& line) {
@@ -74,7 +74,7 @@ arrow::Status ShowDatabases(Console& console, const DotLine&) {
   return console.RunStatement(
       "SELECT database_name AS name, CASE WHEN database_name = "
       "current_database() THEN " +
-      QuoteText(shown) +
+      sql::QuoteText(shown) +
       " ELSE coalesce(path, 'in memory') END AS path FROM "
       "duckdb_databases() WHERE NOT internal ORDER BY ALL");
 }

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "cli/dot_commands.h"
-#include "cli/sql_text.h"
 #include "fmt/format.h"
 #include "pyralog/error.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -28,8 +28,8 @@ arrow::Status SendTo(Console& console, const DotLine& line, bool once) {
 // "t" or "schema.t", as the SQL parser reads them.
 std::string QuotedTable(const std::string& name) {
   const size_t dot = name.find('.');
-  if (dot == std::string::npos) return QuoteName(name);
-  return QuoteName(name.substr(0, dot)) + "." + QuoteName(name.substr(dot + 1));
+  if (dot == std::string::npos) return sql::QuoteName(name);
+  return sql::QuoteName(name.substr(0, dot)) + "." + sql::QuoteName(name.substr(dot + 1));
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ arrow::Status ReadFile(Console& console, const DotLine& line) {
 arrow::Status ImportFile(Console& console, const DotLine& line) {
   if (line.arguments.size() != 2) return Missing("usage: .import FILE TABLE");
   const std::string table = QuotedTable(line.arguments[1]);
-  const std::string rows = "SELECT * FROM " + QuoteText(line.arguments[0]);
+  const std::string rows = "SELECT * FROM " + sql::QuoteText(line.arguments[0]);
   arrow::Status there = console.session().Execute("SELECT 1 FROM " + table + " LIMIT 0").status();
   if (there.ok()) return console.RunStatement("INSERT INTO " + table + " " + rows);
   if (GetErrorCode(there) != ErrorCode::kNotFound) return there;

@@ -10,11 +10,11 @@
 #include "cli/inspect_parquet.h"
 #include "cli/interrupts.h"
 #include "cli/quantity.h"
-#include "cli/sql_text.h"
 #include "fmt/format.h"
 #include "formats/registry.h"
 #include "io/uri.h"
 #include "pyralog/error.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -34,7 +34,7 @@ arrow::Status AppendBySql(const std::string& path, const std::string& reader, st
   ARROW_ASSIGN_OR_RAISE(const auto database, Database::Open(""));
   ARROW_ASSIGN_OR_RAISE(const auto session, database->Connect());
   const Interrupts::Statement interruptible(session.get());
-  const std::string from = " FROM " + reader + "(" + QuoteText(path) + ")";
+  const std::string from = " FROM " + reader + "(" + sql::QuoteText(path) + ")";
   ARROW_ASSIGN_OR_RAISE(auto count, session->Query("SELECT count(*)" + from));
   ARROW_ASSIGN_OR_RAISE(const auto table, count->ToTable());
   ARROW_ASSIGN_OR_RAISE(const auto rows, table->column(0)->GetScalar(0));

@@ -7,9 +7,9 @@
 
 #include "cli/interrupts.h"
 #include "cli/quantity.h"
-#include "cli/sql_text.h"
 #include "fmt/format.h"
 #include "formats/row_text.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -103,8 +103,8 @@ void AppendFiles(const TextRows& files, std::string* out) {
 
 arrow::Result<std::string> RowCount(Session& session, const TableName& name) {
   ARROW_ASSIGN_OR_RAISE(const auto count,
-                        QueryText(session, "SELECT count(*) FROM " + QuoteName(name.first) + "." +
-                                               QuoteName(name.second)));
+                        QueryText(session, "SELECT count(*) FROM " + sql::QuoteName(name.first) +
+                                               "." + sql::QuoteName(name.second)));
   return count.at(0).at(0);
 }
 

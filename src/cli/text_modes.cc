@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "cli/display_width.h"
-#include "cli/sql_text.h"
+#include "sql/sql_text.h"
 
 namespace pyralog::cli {
 namespace {
@@ -209,9 +209,9 @@ class InsertWriter : public StreamingRowWriter {
  public:
   InsertWriter(StreamPtr out, const Shapes& columns, const Display& display)
       : StreamingRowWriter(std::move(out), "NULL"),
-        start_("INSERT INTO " + QuoteName(display.insert_table) + " (") {
+        start_("INSERT INTO " + sql::QuoteName(display.insert_table) + " (") {
     for (size_t i = 0; i < columns.size(); ++i) {
-      start_ += (i > 0 ? ", " : "") + QuoteName(columns[i].name);
+      start_ += (i > 0 ? ", " : "") + sql::QuoteName(columns[i].name);
       bare_.push_back(columns[i].is_number || columns[i].type == "boolean");
     }
     start_ += ") VALUES (";
@@ -225,7 +225,7 @@ class InsertWriter : public StreamingRowWriter {
       if (row[i].is_null || (bare_[i] && IsLiteral(row[i].text))) {
         *pending() += row[i].text;
       } else {
-        *pending() += QuoteText(row[i].text);
+        *pending() += sql::QuoteText(row[i].text);
       }
     }
     *pending() += ");\n";

@@ -16,6 +16,15 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterBatch(
   return arrow::RecordBatch::Make(batch->schema(), kept, std::move(columns));
 }
 
+arrow::Result<std::shared_ptr<arrow::Array>> AdaptedColumn(const SourceUnit& unit,
+                                                           const ColumnMap& map,
+                                                           int wanted_column) {
+  const int stored = map.stored(wanted_column);
+  if (stored < 0) return map.Missing(wanted_column, unit.rows);
+  ARROW_ASSIGN_OR_RAISE(auto column, unit.Column(stored));
+  return map.Adapt(wanted_column, std::move(column));
+}
+
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> AdaptBatch(
     const std::shared_ptr<arrow::RecordBatch>& batch, const TableSchemaPtr& from,
     const TableSchemaPtr& to) {

@@ -6,6 +6,7 @@
 
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
+#include "lsm/column_adapt.h"
 #include "lsm/row_source.h"
 #include "lsm/segment.h"
 #include "lsm/table_view.h"
@@ -15,6 +16,10 @@ namespace pyralog::lsm {
 // The rows of `batch` whose bit is set in `mask`; `kept` of them. The batch itself when all are.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterBatch(
     const std::shared_ptr<arrow::RecordBatch>& batch, const MaskWords& mask, int64_t kept);
+
+// A column of a unit as a newer schema wants it.
+arrow::Result<std::shared_ptr<arrow::Array>> AdaptedColumn(const SourceUnit& unit,
+                                                           const ColumnMap& map, int wanted_column);
 
 // The batch in another version of its table's schema.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> AdaptBatch(

@@ -1,7 +1,6 @@
 #include "lsm/commit_record.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "base/endian.h"
 #include "pyralog/error.h"
@@ -114,9 +113,7 @@ RowSet TakeRowBitmap(Cursor* in, uint32_t n) {
   const uint32_t words = in->TakeCount(sizeof(uint64_t));
   if (words > (uint64_t{1} << 32) / 64) in->Fail();
   for (uint32_t w = 0; w < words && in->ok(); ++w) {
-    for (auto bits = in->Take<uint64_t>(); bits != 0; bits &= bits - 1) {
-      rows.Add(w * 64 + static_cast<uint32_t>(std::countr_zero(bits)));
-    }
+    rows.AddWord(w * 64, in->Take<uint64_t>());
   }
   if (rows.size() != n) in->Fail();
   return rows;

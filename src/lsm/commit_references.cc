@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "lsm/column_adapt.h"
+#include "lsm/batch_rows.h"
 #include "lsm/constrained_rows.h"
 #include "lsm/engine_impl.h"
 #include "pyralog/error.h"
@@ -32,14 +32,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReferenceValues(const SourceU
   arrow::ArrayVector arrays;
   for (const int column : schema.PositionsOf(reference.fields)) {
     fields.push_back(schema.arrow->field(column));
-    if (map.stored(column) < 0) {
-      ARROW_ASSIGN_OR_RAISE(auto missing, map.Missing(column, unit.rows));
-      arrays.push_back(std::move(missing));
-      continue;
-    }
-    ARROW_ASSIGN_OR_RAISE(auto stored, unit.Column(map.stored(column)));
-    ARROW_ASSIGN_OR_RAISE(auto adapted, map.Adapt(column, std::move(stored)));
-    arrays.push_back(std::move(adapted));
+    ARROW_ASSIGN_OR_RAISE(arrays.emplace_back(), AdaptedColumn(unit, map, column));
   }
   return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), unit.rows, std::move(arrays));
 }
@@ -121,8 +114,6 @@ arrow::Status EngineImpl::CheckNoneBorn(const PreparedCommit& prepared, const Ta
   const auto own =
       std::find_if(prepared.tables.begin(), prepared.tables.end(),
                    [&](const PreparedTable& table) { return table.table == child.id; });
-  std::vector<int> all(reference.fields.size());
-  std::iota(all.begin(), all.end(), 0);
   for (const SourceEntry& entry : child.sources) {
     // What a flush or merge wrote since the snapshot holds older rows too, which this transaction
     // saw: none of them refers to a lost key, but for those that it deletes.
@@ -134,7 +125,7 @@ arrow::Status EngineImpl::CheckNoneBorn(const PreparedCommit& prepared, const Ta
     for (const auto& unit : source->Units(rows)) {
       if (unit->first + unit->rows <= born) continue;
       ARROW_ASSIGN_OR_RAISE(const auto values, ReferenceValues(*unit, map, *schema, reference));
-      ARROW_ASSIGN_OR_RAISE(const ConstrainedRows found, ConstrainedRowsOf(*values, all));
+      ARROW_ASSIGN_OR_RAISE(const ConstrainedRows found, ConstrainedRowsOf(*values));
       for (int64_t i = 0; i < found.keys.size(); ++i) {
         const int64_t row = unit->first + found.rows[i];
         if (row < born || !keys.Contains(found.keys.key(i), found.keys.hash(i))) continue;

@@ -1,6 +1,7 @@
 #include "lsm/constrained_rows.h"
 
 #include <bit>
+#include <numeric>
 
 #include "lsm/batch_rows.h"
 #include "lsm/key_index.h"
@@ -18,22 +19,19 @@ void ClearNulls(const arrow::Array& array, MaskWords* mask) {
 
 }  // namespace
 
-arrow::Result<ConstrainedRows> ConstrainedRowsOf(const arrow::RecordBatch& batch,
-                                                 const std::vector<int>& columns) {
+arrow::Result<ConstrainedRows> ConstrainedRowsOf(const arrow::RecordBatch& batch) {
   arrow::FieldVector fields;
-  arrow::ArrayVector arrays;
   const int64_t rows = batch.num_rows();
   MaskWords mask((rows + 63) / 64, ~uint64_t{0});
   if (rows % 64 != 0) mask.back() = (uint64_t{1} << (rows % 64)) - 1;
-  for (const int column : columns) {
+  for (int column = 0; column < batch.num_columns(); ++column) {
     fields.push_back(batch.schema()->field(column)->WithNullable(false));
-    arrays.push_back(batch.column(column));
-    ClearNulls(*arrays.back(), &mask);
+    ClearNulls(*batch.column(column), &mask);
   }
   int64_t kept = 0;
   for (const uint64_t word : mask) kept += std::popcount(word);
   ConstrainedRows result;
-  const auto all = arrow::RecordBatch::Make(arrow::schema(fields), rows, std::move(arrays));
+  const auto all = arrow::RecordBatch::Make(arrow::schema(fields), rows, batch.columns());
   ARROW_ASSIGN_OR_RAISE(result.values, FilterBatch(all, mask, kept));
   ARROW_RETURN_NOT_OK(result.keys.Append(result.values->columns()));
   result.rows.reserve(kept);
@@ -65,6 +63,12 @@ std::string ValuesText(const arrow::RecordBatch& batch, const std::vector<int>& 
         batch.schema()->field(column)->name() + " = " + (value.ok() ? (*value)->ToString() : "?");
   }
   return text;
+}
+
+std::string ValuesText(const arrow::RecordBatch& batch, int64_t row) {
+  std::vector<int> all(batch.num_columns());
+  std::iota(all.begin(), all.end(), 0);
+  return ValuesText(batch, all, row);
 }
 
 std::string NamesText(const TableSchema& schema, const std::vector<FieldId>& fields) {

@@ -1,4 +1,4 @@
-// The values of a constraint's columns in a batch: rows with a null among them are not constrained.
+// The values of a constraint's columns: rows with a null among them are not constrained.
 #pragma once
 
 #include <memory>
@@ -13,13 +13,13 @@
 namespace pyralog::lsm {
 
 struct ConstrainedRows {
-  std::shared_ptr<arrow::RecordBatch> values;  // of the columns, in key order, without nulls
+  std::shared_ptr<arrow::RecordBatch> values;  // of the columns, without nulls
   KeyBatch keys;                               // of `values`
   std::vector<int64_t> rows;                   // parallel: which row of the batch
 };
 
-arrow::Result<ConstrainedRows> ConstrainedRowsOf(const arrow::RecordBatch& batch,
-                                                 const std::vector<int>& columns);
+// `batch` has the constraint's columns, in key order.
+arrow::Result<ConstrainedRows> ConstrainedRowsOf(const arrow::RecordBatch& batch);
 
 // The schema of the table that holds a unique set's values.
 arrow::Result<TableSchemaPtr> UniqueIndexSchema(const TableSchema& table, const UniqueSet& set);
@@ -27,6 +27,7 @@ arrow::Result<TableSchemaPtr> UniqueIndexSchema(const TableSchema& table, const 
 // "id = 5, day = 2024-01-01"
 std::string ValuesText(const arrow::RecordBatch& batch, const std::vector<int>& columns,
                        int64_t row);
+std::string ValuesText(const arrow::RecordBatch& batch, int64_t row);  // of all columns
 // "(a, b)"
 std::string NamesText(const TableSchema& schema, const std::vector<FieldId>& fields);
 

@@ -1,6 +1,5 @@
 #include "lsm/deletion_pack.h"
 
-#include <bit>
 #include <cstring>
 
 #include "base/endian.h"
@@ -177,10 +176,8 @@ bool DecodeDeadRows(const PackEntry& entry, const char* rows, RowSet* dead) {
     return true;
   }
   for (uint64_t word = 0; word < entry.row_bytes / sizeof(uint64_t); ++word) {
-    for (auto bits = LoadLittle<uint64_t>(rows + word * sizeof(uint64_t)); bits != 0;
-         bits &= bits - 1) {
-      dead->Add(static_cast<uint32_t>(word * 64 + static_cast<uint64_t>(std::countr_zero(bits))));
-    }
+    dead->AddWord(static_cast<uint32_t>(word * 64),
+                  LoadLittle<uint64_t>(rows + word * sizeof(uint64_t)));
   }
   return dead->size() == entry.deaths;
 }

@@ -1,7 +1,6 @@
 #include "lsm/deletion_vector.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "lsm/segment.h"
 
@@ -181,9 +180,7 @@ RowSet DeletionVector::DeadRows(CommitNumber snapshot) const {
       for (size_t w = 0; w < words.size(); ++w) words[w] &= ~d->words[w];
     }
     for (size_t w = 0; w < words.size(); ++w) {
-      for (uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-        rows.Add(static_cast<uint32_t>(b * kBlockRows + w * 64 + std::countr_zero(bits)));
-      }
+      rows.AddWord(static_cast<uint32_t>(b * kBlockRows + w * 64), words[w]);
     }
   }
   return rows;

@@ -13,6 +13,9 @@ class KeySet {
   void Add(std::string_view key, uint64_t hash) {
     if (!Contains(key, hash)) index_.Add(key, hash);
   }
+  void AddAll(const KeyBatch& keys) {
+    for (int64_t i = 0; i < keys.size(); ++i) Add(keys.key(i), keys.hash(i));
+  }
   bool Contains(std::string_view key, uint64_t hash) const {
     return index_.Newest(key, hash) != KeyIndex::kNone;
   }

@@ -16,6 +16,10 @@ class RowSet {
   // REQUIRES: the row is not in the set. Rows may come in any order; after one out of order the set
   // is read only after Sort.
   void Add(uint32_t row);
+  // The rows first + i of the bits i of `bits`. REQUIRES: as Add.
+  void AddWord(uint32_t first, uint64_t bits) {
+    for (; bits != 0; bits &= bits - 1) Add(first + static_cast<uint32_t>(std::countr_zero(bits)));
+  }
   void Sort();
 
   size_t size() const { return size_; }

@@ -20,7 +20,7 @@ struct OwnedUnit {
 arrow::Result<std::vector<uint64_t>> PrefixesOf(const std::shared_ptr<arrow::Array>& column) {
   const auto batch = arrow::RecordBatch::Make(arrow::schema({arrow::field("", column->type())}),
                                               column->length(), {column});
-  ARROW_ASSIGN_OR_RAISE(const ConstrainedRows values, ConstrainedRowsOf(*batch, {0}));
+  ARROW_ASSIGN_OR_RAISE(const ConstrainedRows values, ConstrainedRowsOf(*batch));
   std::vector<uint64_t> prefixes(column->length(), UINT64_MAX);
   for (size_t i = 0; i < values.rows.size(); ++i)
     prefixes[values.rows[i]] = KeyPrefix(values.keys.key(static_cast<int64_t>(i)));

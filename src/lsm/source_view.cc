@@ -74,10 +74,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::Column(size_t unit, int
   const UnitRef& ref = unit_refs_[unit];
   const ViewSource& source = sources_[ref.source];
   if (Same(source)) return ref.unit->Column(column);
-  const ColumnMap map(source.source->schema(), schema_);
-  if (map.stored(column) < 0) return map.Missing(column, ref.unit->rows);
-  ARROW_ASSIGN_OR_RAISE(auto stored, ref.unit->Column(map.stored(column)));
-  return map.Adapt(column, std::move(stored));
+  return AdaptedColumn(*ref.unit, ColumnMap(source.source->schema(), schema_), column);
 }
 
 arrow::Result<batch::ZoneMap> SourceView::Zone(size_t unit, int column) const {

@@ -1,7 +1,6 @@
 // References in a transaction: rows that it appends are to refer to rows that are there, and rows
 // that it deletes are not to be referred to, when a statement ends.
 #include <algorithm>
-#include <numeric>
 
 #include "lsm/transaction_impl.h"
 #include "pyralog/error.h"
@@ -55,15 +54,12 @@ std::vector<TableId> TransactionImpl::ReferringTables(TableId table) {
 }
 
 arrow::Status TransactionImpl::FollowAppend(OwnTable* table, const arrow::RecordBatch& batch) {
+  if (table->schema->references.empty()) return arrow::Status::OK();
+  const auto named = arrow::RecordBatch::Make(table->schema->arrow, batch.num_rows(),
+                                              batch.columns());  // names for messages
   for (const Reference& reference : table->schema->references) {
-    arrow::ArrayVector columns;
-    arrow::FieldVector fields;
-    for (const int column : table->schema->PositionsOf(reference.fields)) {
-      columns.push_back(batch.column(column));
-      fields.push_back(table->schema->arrow->field(column));
-    }
-    const auto values = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch.num_rows(),
-                                                 std::move(columns));
+    ARROW_ASSIGN_OR_RAISE(const auto values,
+                          named->SelectColumns(table->schema->PositionsOf(reference.fields)));
     ARROW_RETURN_NOT_OK(FollowReference(table->id, reference, *values));
   }
   return arrow::Status::OK();
@@ -71,9 +67,7 @@ arrow::Status TransactionImpl::FollowAppend(OwnTable* table, const arrow::Record
 
 arrow::Status TransactionImpl::FollowReference(TableId child, const Reference& reference,
                                                const arrow::RecordBatch& values) {
-  std::vector<int> all(values.num_columns());
-  std::iota(all.begin(), all.end(), 0);
-  ARROW_ASSIGN_OR_RAISE(const ConstrainedRows rows, ConstrainedRowsOf(values, all));
+  ARROW_ASSIGN_OR_RAISE(const ConstrainedRows rows, ConstrainedRowsOf(values));
   if (rows.rows.empty()) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(const TableId key_table, KeyTableFor(reference));
   ARROW_ASSIGN_OR_RAISE(OwnTable * parent, Touch(key_table));
@@ -82,7 +76,7 @@ arrow::Status TransactionImpl::FollowReference(TableId child, const Reference& r
   for (int64_t i = 0; i < rows.keys.size(); ++i) {
     if (found[i] < 0) {
       std::string text;
-      if (open_references_.size() < kMostTexts) text = ValuesText(*rows.values, all, i);
+      if (open_references_.size() < kMostTexts) text = ValuesText(*rows.values, i);
       open_references_.push_back(
           {child, reference.parent, key_table, std::string(rows.keys.key(i)), std::move(text)});
     } else if (OrdinalOf(found[i]) < static_cast<int64_t>(parent->committed.size())) {
@@ -130,9 +124,7 @@ arrow::Result<TransactionImpl::Broken> TransactionImpl::CheckReferencesLocked() 
         ARROW_ASSIGN_OR_RAISE(broken, CheckUnreferenced(referrer, absent));
         if (broken) return broken;
       }
-      const KeyBatch keys = absent.ToBatch();
-      KeySet& lost = lost_keys_[key_table];
-      for (int64_t i = 0; i < keys.size(); ++i) lost.Add(keys.key(i), keys.hash(i));
+      lost_keys_[key_table].AddAll(absent.ToBatch());
     }
     taken_keys_.erase(key_table);
   }
@@ -172,16 +164,14 @@ arrow::Result<KeySet> TransactionImpl::AbsentOf(TableId key_table, const KeySet&
 arrow::Result<TransactionImpl::Broken> TransactionImpl::CheckUnreferenced(const Referrer& referrer,
                                                                           const KeySet& keys) {
   ARROW_ASSIGN_OR_RAISE(OwnTable * child, Touch(referrer.child));
-  std::vector<int> all(referrer.reference.fields.size());
-  std::iota(all.begin(), all.end(), 0);
   Broken broken;
   const auto look = [&](const arrow::RecordBatch& values) -> arrow::Status {
     if (broken) return arrow::Status::OK();
-    ARROW_ASSIGN_OR_RAISE(const ConstrainedRows rows, ConstrainedRowsOf(values, all));
+    ARROW_ASSIGN_OR_RAISE(const ConstrainedRows rows, ConstrainedRowsOf(values));
     for (int64_t i = 0; i < rows.keys.size(); ++i) {
       if (!keys.Contains(rows.keys.key(i), rows.keys.hash(i))) continue;
       broken = BrokenReference{referrer.child, referrer.reference.parent,
-                               ValuesText(*rows.values, all, i), true};
+                               ValuesText(*rows.values, i), true};
       break;
     }
     return arrow::Status::OK();

@@ -1,7 +1,6 @@
 // Unique sets in a transaction: their indexes are tables like others, whose rows are appended and
 // deleted with the rows that they stand for.
 #include <algorithm>
-#include <numeric>
 
 #include "lsm/batch_rows.h"
 #include "lsm/transaction_impl.h"
@@ -28,11 +27,9 @@ bool HasIndex(const TableSchema& schema, TableId index) {
 
 arrow::Status DuplicateValue(const TableSchema& schema, const UniqueSet& set,
                              const ConstrainedRows& rows, int64_t row, const char* where) {
-  std::vector<int> all(set.fields.size());
-  std::iota(all.begin(), all.end(), 0);
   return MakeError(ErrorCode::kConstraint, "duplicate value of UNIQUE " +
                                                NamesText(schema, set.fields) + ": " +
-                                               ValuesText(*rows.values, all, row) + where);
+                                               ValuesText(*rows.values, row) + where);
 }
 
 }  // namespace
@@ -99,11 +96,9 @@ arrow::Status TransactionImpl::ForEachUnit(
 
 arrow::Status TransactionImpl::FillIndex(OwnTable* table, const UniqueSet& set) {
   ARROW_ASSIGN_OR_RAISE(OwnTable * index, Touch(set.index));
-  std::vector<int> all(set.fields.size());
-  std::iota(all.begin(), all.end(), 0);
   return ForEachUnit(
       table, set.fields, [&](const arrow::RecordBatch& values) REQUIRES(mutex_) -> arrow::Status {
-        ARROW_ASSIGN_OR_RAISE(ConstrainedRows rows, ConstrainedRowsOf(values, all));
+        ARROW_ASSIGN_OR_RAISE(ConstrainedRows rows, ConstrainedRowsOf(values));
         if (rows.rows.empty()) return arrow::Status::OK();
         int64_t twice = FindRepeat(rows.keys);
         std::vector<int64_t> found;
@@ -127,8 +122,9 @@ arrow::Result<std::vector<TransactionImpl::IndexRows>> TransactionImpl::CheckUni
   const auto named = arrow::RecordBatch::Make(table->schema->arrow, batch.num_rows(),
                                               batch.columns());  // names for messages
   for (const UniqueSet& set : table->schema->unique) {
-    ARROW_ASSIGN_OR_RAISE(ConstrainedRows rows,
-                          ConstrainedRowsOf(*named, table->schema->PositionsOf(set.fields)));
+    ARROW_ASSIGN_OR_RAISE(const auto columns,
+                          named->SelectColumns(table->schema->PositionsOf(set.fields)));
+    ARROW_ASSIGN_OR_RAISE(ConstrainedRows rows, ConstrainedRowsOf(*columns));
     if (rows.rows.empty()) continue;
     if (const int64_t row = FindRepeat(rows.keys); row >= 0)
       return DuplicateValue(*table->schema, set, rows, row, " is given twice");
@@ -155,15 +151,12 @@ arrow::Status TransactionImpl::FollowDeletes(OwnTable* table, const SourceView& 
   const CommitNumber number(number_);
   const auto take_keys = [&](TableId key_table, const KeyBatch& keys) REQUIRES(mutex_) {
     if (!FindReferrers().contains(key_table)) return;
-    KeySet& taken = taken_keys_[key_table];
-    for (int64_t i = 0; i < keys.size(); ++i) taken.Add(keys.key(i), keys.hash(i));
+    taken_keys_[key_table].AddAll(keys);
   };
   for (const UniqueSet& set : table->schema->unique) {
-    const std::vector<int> columns = table->schema->PositionsOf(set.fields);
-    std::vector<int> all(columns.size());
-    std::iota(all.begin(), all.end(), 0);
-    ARROW_ASSIGN_OR_RAISE(const auto values, before.Fetch(gone, columns));
-    ARROW_ASSIGN_OR_RAISE(const ConstrainedRows rows, ConstrainedRowsOf(*values, all));
+    ARROW_ASSIGN_OR_RAISE(const auto values,
+                          before.Fetch(gone, table->schema->PositionsOf(set.fields)));
+    ARROW_ASSIGN_OR_RAISE(const ConstrainedRows rows, ConstrainedRowsOf(*values));
     ARROW_ASSIGN_OR_RAISE(OwnTable * index, Touch(set.index));
     std::vector<int64_t> found;
     ARROW_RETURN_NOT_OK(ViewOf(index)->Lookup(rows.keys, &found));

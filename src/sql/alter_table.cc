@@ -18,18 +18,13 @@
 #include "sql/errors.h"
 #include "sql/identity.h"
 #include "sql/schema_entry.h"
+#include "sql/sql_text.h"
 #include "sql/table_entry.h"
 #include "sql/table_rewrite.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
 namespace {
-
-[[noreturn]] void Refuse(const catalog::TableDef& table, const std::string& what) {
-  ThrowStatus(MakeError(ErrorCode::kInvalidArgument, "table \"" + table.name + "\": " + what));
-}
-
-std::string InQuotes(const std::string& name) { return "\"" + name + "\""; }
 
 const char* NameOfUnsupported(duckdb::AlterTableType type) {
   switch (type) {
@@ -44,12 +39,6 @@ const char* NameOfUnsupported(duckdb::AlterTableType type) {
     default:
       return "this ALTER TABLE";
   }
-}
-
-std::vector<catalog::ColumnOrigin> SameColumns(size_t count) {
-  std::vector<catalog::ColumnOrigin> origins(count);
-  for (size_t i = 0; i < count; ++i) origins[i].position = static_cast<int>(i);
-  return origins;
 }
 
 // The value of a constant expression, as the column stores it.
@@ -149,21 +138,7 @@ class TableAlteration {
   }
 
   // Position of the column; throws when there is none.
-  int Column(const std::string& name) const {
-    const int position = FindColumn(name);
-    if (position < 0) {
-      ThrowStatus(MakeError(ErrorCode::kNotFound,
-                            "table " + InQuotes(table_.name) + " has no column " + InQuotes(name)));
-    }
-    return position;
-  }
-
-  int FindColumn(const std::string& name) const {
-    for (size_t i = 0; i < table_.columns.size(); ++i) {
-      if (duckdb::StringUtil::CIEquals(table_.columns[i].name, name)) return static_cast<int>(i);
-    }
-    return -1;
-  }
+  int Column(const std::string& name) const { return RequireColumn(table_, name); }
 
   bool InKey(int column) const { return std::ranges::find(table_.key, column) != table_.key.end(); }
 
@@ -182,7 +157,7 @@ class TableAlteration {
     const bool unique = std::ranges::any_of(
         next_.unique, [&](const catalog::UniqueDef& u) { return &u.columns == &columns; });
     for (const catalog::IndexDef& index : next_.indexes) {
-      if (&index.columns == &columns) return "index " + InQuotes(index.name);
+      if (&index.columns == &columns) return "index " + Quoted(index.name);
     }
     return unique ? "a UNIQUE constraint" : "a FOREIGN KEY";
   }
@@ -217,9 +192,9 @@ class TableAlteration {
 
   void RenameColumn(const duckdb::RenameColumnInfo& info) {
     const int column = Column(info.old_name);
-    const int taken = FindColumn(info.new_name);
+    const int taken = FindColumn(table_, info.new_name);
     if (taken >= 0 && taken != column) {
-      Refuse(table_, "there is a column " + InQuotes(info.new_name) + " already");
+      RefuseAlter(table_, "there is a column " + Quoted(info.new_name) + " already");
     }
     RenameInChecks({.table = table_.name, .column = column, .column_name = info.new_name});
     next_.columns[column].name = info.new_name;
@@ -228,11 +203,11 @@ class TableAlteration {
 
   void AddColumn(const duckdb::AddColumnInfo& info) {
     const std::string& name = info.new_column.Name();
-    if (FindColumn(name) >= 0) {
+    if (FindColumn(table_, name) >= 0) {
       if (info.if_column_not_exists) return;
-      ThrowStatus(MakeError(
-          ErrorCode::kAlreadyExists,
-          "table " + InQuotes(table_.name) + " has a column " + InQuotes(name) + " already"));
+      ThrowStatus(
+          MakeError(ErrorCode::kAlreadyExists,
+                    "table " + Quoted(table_.name) + " has a column " + Quoted(name) + " already"));
     }
     duckdb::LogicalType type = info.new_column.Type();
     duckdb::Binder::CreateBinder(context_)->BindLogicalType(type);
@@ -249,20 +224,20 @@ class TableAlteration {
   }
 
   void RemoveColumn(const duckdb::RemoveColumnInfo& info) {
-    const int column =
-        info.if_column_exists ? FindColumn(info.removed_column) : Column(info.removed_column);
+    const int column = info.if_column_exists ? FindColumn(table_, info.removed_column)
+                                             : Column(info.removed_column);
     if (column < 0) return;
     const std::string& name = table_.columns[column].name;
     if (table_.columns.size() == 1) {
-      Refuse(table_, "its only column cannot be dropped; use DROP TABLE");
+      RefuseAlter(table_, "its only column cannot be dropped; use DROP TABLE");
     }
     if (InKey(column)) {
-      Refuse(table_, "column " + InQuotes(name) + " is part of the primary key and stays");
+      RefuseAlter(table_, "column " + Quoted(name) + " is part of the primary key and stays");
     }
     for (std::vector<int>* positions : ConstrainedColumns()) {
       if (std::ranges::find(*positions, column) != positions->end()) {
-        Refuse(table_, "column " + InQuotes(name) + " is part of " + ConstraintName(*positions) +
-                           " and stays");
+        RefuseAlter(table_, "column " + Quoted(name) + " is part of " + ConstraintName(*positions) +
+                                " and stays");
       }
       for (int& position : *positions) position -= position > column ? 1 : 0;
     }
@@ -270,7 +245,7 @@ class TableAlteration {
       const std::set<int> read = ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table_);
       if (!read.contains(column)) return false;
       if (read.size() > 1) {
-        Refuse(table_, "column " + InQuotes(name) + " is read by CHECK " + check + " and stays");
+        RefuseAlter(table_, "column " + Quoted(name) + " is read by CHECK " + check + " and stays");
       }
       return true;  // a CHECK of this column alone goes with it
     });
@@ -289,8 +264,8 @@ class TableAlteration {
   void SetDefault(const duckdb::SetDefaultInfo& info) {
     const int column = Column(info.column_name);
     if (table_.columns[column].identity != catalog::Identity::kNone) {
-      Refuse(table_,
-             "column " + InQuotes(info.column_name) + " is an identity, which is its default");
+      RefuseAlter(table_,
+                  "column " + Quoted(info.column_name) + " is an identity, which is its default");
     }
     next_.columns[column].default_sql.reset();
     if (info.expression != nullptr) {
@@ -310,8 +285,8 @@ class TableAlteration {
     if (!table_.columns[column].nullable) return;
     if (HasNulls(*transaction_.View(table_), column)) {
       ThrowStatus(
-          MakeError(ErrorCode::kConstraint, "table " + InQuotes(table_.name) + ": column " +
-                                                InQuotes(table_.columns[column].name) +
+          MakeError(ErrorCode::kConstraint, "table " + Quoted(table_.name) + ": column " +
+                                                Quoted(table_.columns[column].name) +
                                                 " has rows that are NULL; UPDATE these first"));
     }
     next_.columns[column].nullable = false;
@@ -321,8 +296,8 @@ class TableAlteration {
   void DropNotNull(const duckdb::DropNotNullInfo& info) {
     const int column = Column(info.column_name);
     if (InKey(column)) {
-      Refuse(table_, "column " + InQuotes(table_.columns[column].name) +
-                         " is part of the primary key, which is never NULL");
+      RefuseAlter(table_, "column " + Quoted(table_.columns[column].name) +
+                              " is part of the primary key, which is never NULL");
     }
     next_.columns[column].nullable = true;
     AlterStorage(SameColumns(table_.columns.size()));
@@ -333,22 +308,18 @@ class TableAlteration {
         !info.constraint->Cast<duckdb::UniqueConstraint>().IsPrimaryKey()) {
       ThrowNotSupported("ALTER TABLE ... ADD of this constraint");
     }
-    if (!table_.key.empty()) Refuse(table_, "it has a primary key already");
+    if (!table_.key.empty()) RefuseAlter(table_, "it has a primary key already");
     const auto& key = info.constraint->Cast<duckdb::UniqueConstraint>();
     for (const std::string& name : key.GetColumnNames()) {
       const int column = Column(name);
       if (!lsm::CheckKeyType(*table_.columns[column].type).ok()) {
-        ThrowNotSupported("PRIMARY KEY on column " + InQuotes(name) + " of type " +
+        ThrowNotSupported("PRIMARY KEY on column " + Quoted(name) + " of type " +
                           table_.columns[column].sql_type);
       }
       next_.columns[column].nullable = false;
       next_.key.push_back(column);
     }
-    Rewrite rewrite;
-    for (size_t i = 0; i < table_.columns.size(); ++i) {
-      rewrite.columns.push_back({static_cast<int>(i), nullptr});
-    }
-    RewriteTable(context_, transaction_, *current_, next_, rewrite);
+    RewriteTable(context_, transaction_, *current_, next_, KeepColumns(table_.columns.size()));
   }
 
   duckdb::ClientContext& context_;
@@ -407,7 +378,7 @@ void SetColumnComment(duckdb::ClientContext& context, SqlTransaction& transactio
     if (column == external.columns.end()) {
       ThrowStatus(MakeError(
           ErrorCode::kNotFound,
-          "table " + InQuotes(current->name) + " has no column " + InQuotes(info.column_name)));
+          "table " + Quoted(current->name) + " has no column " + Quoted(info.column_name)));
     }
     column->comment = std::move(comment);
     next.external = std::make_shared<const catalog::ExternalTableDef>(std::move(external));
@@ -424,7 +395,7 @@ void AlterRelation(duckdb::ClientContext& context, SqlTransaction& transaction,
   } else {
     ThrowStatus(MakeError(
         ErrorCode::kInvalidArgument,
-        InQuotes(current->name) + " is a " + std::string(catalog::EntryKindName(current->kind)) +
+        Quoted(current->name) + " is a " + std::string(catalog::EntryKindName(current->kind)) +
             ": it can only be renamed; drop it and create it again to change its columns"));
   }
 }
@@ -439,8 +410,8 @@ void ApplyAlter(duckdb::ClientContext& context, SchemaEntry& schema, duckdb::Alt
       ValueOrThrow(transaction.state().FindObject(kind, schema.name, info.name));
   if (current == nullptr) {
     if (info.if_not_found == duckdb::OnEntryNotFound::RETURN_NULL) return;
-    ThrowStatus(MakeError(ErrorCode::kNotFound, "there is no " + InQuotes(info.name) +
-                                                    " in schema " + InQuotes(schema.name)));
+    ThrowStatus(MakeError(ErrorCode::kNotFound, "there is no " + Quoted(info.name) + " in schema " +
+                                                    Quoted(schema.name)));
   }
   switch (info.type) {
     case duckdb::AlterType::ALTER_TABLE:

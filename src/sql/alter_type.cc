@@ -14,6 +14,7 @@
 #include "sql/column_refs.h"
 #include "sql/enum_column.h"
 #include "sql/errors.h"
+#include "sql/sql_text.h"
 #include "sql/table_entry.h"
 #include "sql/table_rewrite.h"
 
@@ -22,18 +23,6 @@ namespace {
 
 using Names = duckdb::vector<std::string>;
 using ParsedPtr = duckdb::unique_ptr<duckdb::ParsedExpression>;
-
-[[noreturn]] void RefuseType(const catalog::TableDef& table, const std::string& what) {
-  ThrowStatus(MakeError(ErrorCode::kInvalidArgument, "table \"" + table.name + "\": " + what));
-}
-
-std::string Identifier(const std::string& name) {
-  return "\"" + duckdb::StringUtil::Replace(name, "\"", "\"\"") + "\"";
-}
-
-std::string Literal(const std::string& text) {
-  return "'" + duckdb::StringUtil::Replace(text, "'", "''") + "'";
-}
 
 // ---- Fields of structs: the new value as an expression over the old one ----
 
@@ -51,7 +40,7 @@ std::string ChangedStruct(const std::string& value, const duckdb::LogicalType& t
                           const FieldChange& change, size_t depth, const catalog::TableDef& table) {
   const std::string what = duckdb::StringUtil::Join(change.path, ".");
   if (type.id() != duckdb::LogicalTypeId::STRUCT) {
-    RefuseType(table, what + " names no struct's field");
+    RefuseAlter(table, what + " names no struct's field");
   }
   const bool last = depth == change.path.size() - (change.kind == FieldChange::Kind::kAdd ? 0 : 1);
   const auto names = [&](const std::string& field, const std::string& wanted) {
@@ -59,16 +48,16 @@ std::string ChangedStruct(const std::string& value, const duckdb::LogicalType& t
   };
   std::string fields;
   const auto add = [&](const std::string& name, const std::string& text) {
-    fields += (fields.empty() ? "" : ", ") + Identifier(name) + " := " + text;
+    fields += (fields.empty() ? "" : ", ") + QuoteName(name) + " := " + text;
   };
   bool found = false;
   for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
-    const std::string field = "struct_extract(" + value + ", " + Literal(name) + ")";
+    const std::string field = "struct_extract(" + value + ", " + QuoteText(name) + ")";
     const bool taken =
         last && change.kind != FieldChange::Kind::kDrop && names(name, change.new_name);
     if (taken) {
       if (change.only_if_needed) return "";
-      RefuseType(table, "there is a field " + name + " already in " + what);
+      RefuseAlter(table, "there is a field " + name + " already in " + what);
     }
     const bool meant = depth < change.path.size() && names(name, change.path[depth]);
     found = found || meant;
@@ -86,9 +75,9 @@ std::string ChangedStruct(const std::string& value, const duckdb::LogicalType& t
     add(change.new_name, change.value);
   } else if (!found) {
     if (change.only_if_needed) return "";
-    RefuseType(table, "there is no field " + what);
+    RefuseAlter(table, "there is no field " + what);
   }
-  if (fields.empty()) RefuseType(table, "the only field of a struct cannot be dropped");
+  if (fields.empty()) RefuseAlter(table, "the only field of a struct cannot be dropped");
   return "CASE WHEN " + value + " IS NULL THEN NULL ELSE struct_pack(" + fields + ") END";
 }
 
@@ -122,24 +111,17 @@ struct TypeChange {
   ParsedPtr value;  // over the columns of the table
 };
 
-int PositionOf(const catalog::TableDef& table, const std::string& name) {
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (duckdb::StringUtil::CIEquals(table.columns[i].name, name)) return static_cast<int>(i);
-  }
-  ThrowStatus(MakeError(ErrorCode::kNotFound,
-                        "table \"" + table.name + "\" has no column \"" + name + "\""));
-}
-
 // No value when nothing is to be done.
 TypeChange TypeChangeOf(const catalog::TableDef& table, duckdb::AlterTableInfo& info) {
   if (info.alter_table_type == duckdb::AlterTableType::ALTER_COLUMN_TYPE) {
     const auto& change = info.Cast<duckdb::ChangeColumnTypeInfo>();
-    return {PositionOf(table, change.column_name), change.target_type, change.expression->Copy()};
+    return {RequireColumn(table, change.column_name), change.target_type,
+            change.expression->Copy()};
   }
   const FieldChange change = FieldChangeOf(info);
-  TypeChange result{PositionOf(table, change.path[0]), duckdb::LogicalType::UNKNOWN, nullptr};
+  TypeChange result{RequireColumn(table, change.path[0]), duckdb::LogicalType::UNKNOWN, nullptr};
   const catalog::ColumnDef& column = table.columns[result.column];
-  const std::string text = ChangedStruct(Identifier(column.name),
+  const std::string text = ChangedStruct(QuoteName(column.name),
                                          ValueOrThrow(SqlTypeOfColumn(column)), change, 1, table);
   if (!text.empty()) result.value = ValueOrThrow(ParseExpressionText(text));
   return result;
@@ -174,9 +156,8 @@ void CheckForeignKeysAllow(SqlTransaction& transaction, const catalog::TableDef&
     return std::ranges::find(columns, column) != columns.end();
   };
   const auto refuse = [&](const char* why) {
-    ThrowStatus(MakeError(ErrorCode::kInvalidArgument, "table \"" + table.name + "\": column \"" +
-                                                           table.columns[column].name + "\" " +
-                                                           why + " and keeps its type"));
+    RefuseAlter(table,
+                "column " + Quoted(table.columns[column].name) + " " + why + " and keeps its type");
   };
   const auto schema = ValueOrThrow(transaction.state().storage().Schema(table.id));
   for (const catalog::ForeignKeyDef& foreign_key : table.foreign_keys) {
@@ -226,16 +207,12 @@ void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction
   const bool is_enum = IsEnumColumn(column) || IsEnumColumn(table.columns[change.column]);
   if (!in_key && !checked && !is_enum && IsPlainCast(*change.value, table, change.column) &&
       Widens(*table.columns[change.column].type, *column.type)) {
-    std::vector<catalog::ColumnOrigin> origins(table.columns.size());
-    for (size_t i = 0; i < origins.size(); ++i) origins[i].position = static_cast<int>(i);
-    ValueOrThrow(transaction.state().AlterTable(current, std::move(next), origins));
+    ValueOrThrow(transaction.state().AlterTable(current, std::move(next),
+                                                SameColumns(table.columns.size())));
     transaction.NoteWrite();
     return;
   }
-  Rewrite rewrite;
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    rewrite.columns.push_back({static_cast<int>(i), nullptr});
-  }
+  Rewrite rewrite = KeepColumns(table.columns.size());
   rewrite.columns[change.column] = {-1, std::move(bound)};
   for (const duckdb::LogicalIndex input : inputs) {
     rewrite.inputs.push_back(static_cast<int>(input.index));

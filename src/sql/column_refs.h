@@ -1,4 +1,4 @@
-// The columns of a table that an expression of its definition (a CHECK) names.
+// The columns of a table by name: as statements and the expressions of its definition name them.
 #pragma once
 
 #include <set>
@@ -8,6 +8,11 @@
 #include "duckdb.hpp"
 
 namespace pyralog::sql {
+
+// Position of the column of this name, whatever its case; -1 when there is none.
+int FindColumn(const catalog::TableDef& table, const std::string& name);
+// The same; an error when there is none.
+int RequireColumn(const catalog::TableDef& table, const std::string& name);
 
 // Positions of the columns that the expression reads.
 std::set<int> ColumnsRead(const duckdb::ParsedExpression& expression,

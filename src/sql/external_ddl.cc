@@ -19,6 +19,7 @@
 #include "sql/external_definition.h"
 #include "sql/external_parser.h"
 #include "sql/external_scan.h"
+#include "sql/sql_text.h"
 #include "sql/transaction.h"
 
 namespace pyralog::sql {
@@ -52,8 +53,6 @@ struct ExternalAction : duckdb::TableFunctionInfo {
   std::string schema;
   std::optional<catalog::ExternalTableDef> definition;  // of a CREATE that has something to do
 };
-
-std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
 SqlTransaction& TransactionOf(duckdb::ClientContext& context) {
   return SqlTransaction::Get(context, duckdb::Catalog::GetCatalog(context, kCatalogName));

@@ -17,6 +17,7 @@
 #include "sql/errors.h"
 #include "sql/foreign_keys.h"
 #include "sql/identity.h"
+#include "sql/sql_text.h"
 #include "sql/table_entry.h"
 #include "sql/transaction.h"
 
@@ -32,8 +33,6 @@ duckdb::CatalogType TypeOf(catalog::EntryKind kind) {
   return kind == catalog::EntryKind::kView ? duckdb::CatalogType::VIEW_ENTRY
                                            : duckdb::CatalogType::TABLE_ENTRY;
 }
-
-std::string Quoted(const std::string& name) { return "\"" + name + "\""; }
 
 // Makes room for a new entry: true when there is none of the name (any more), false when the
 // statement is to do nothing because there is one.

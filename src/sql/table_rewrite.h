@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "catalog/catalog.h"
@@ -23,6 +24,13 @@ struct Rewrite {
   std::vector<NewColumn> columns;  // parallel to the new definition's
   std::vector<int> inputs;         // positions in the old table
 };
+
+// Every column as it was, of `count`.
+std::vector<catalog::ColumnOrigin> SameColumns(size_t count);
+Rewrite KeepColumns(size_t count);
+
+// An ALTER TABLE that cannot be: an error that names the table.
+[[noreturn]] void RefuseAlter(const catalog::TableDef& table, const std::string& what);
 
 // Makes `next` the table's definition and copies all rows, in order, into new storage. Columns that
 // are kept travel as Arrow, untouched by SQL. Rows are held to the new definition's NOT NULLs,

@@ -9,12 +9,11 @@
 #include "pyralog/error.h"
 #include "sql/enum_column.h"
 #include "sql/select_rows.h"
+#include "sql/sql_text.h"
 #include "sql/table_scan.h"
 
 namespace pyralog::sql {
 namespace {
-
-std::string Quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 // `array` as the stored type: as it is, or cast where no value changes.
 arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<arrow::Array>& array,

@@ -1,10 +1,10 @@
-// Text that becomes part of a statement.
+// Names and texts as they stand in statements and in messages.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-namespace pyralog::cli {
+namespace pyralog::sql {
 
 // 'it''s'
 inline std::string QuoteText(std::string_view text) {
@@ -20,4 +20,7 @@ inline std::string QuoteName(std::string_view name) {
   return quoted + '"';
 }
 
-}  // namespace pyralog::cli
+// "name", for people.
+inline std::string Quoted(std::string_view name) { return '"' + std::string(name) + '"'; }
+
+}  // namespace pyralog::sql
