@@ -8,15 +8,12 @@
 //   rows
 //
 // Each as loaded (_fresh) and after 1 % of the rows were updated by key (_updated).
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "arrow/api.h"
-#include "harness/duckdb_peer.h"
-#include "harness/pyralog_side.h"
-#include "harness/suite.h"
+#include "harness/sql_pairs.h"
 
 namespace pyralog::bench {
 namespace {
@@ -91,90 +88,32 @@ std::vector<ScanQuery> Queries(int64_t rows) {
   };
 }
 
-class ScanPairs {
- public:
-  explicit ScanPairs(Suite* suite)
-      : suite_(suite), rows_(suite->Scaled<int64_t>(1'000'000, 30'000'000)) {}
-
-  arrow::Status Load() {
-    ARROW_ASSIGN_OR_RAISE(ours_, PyralogSide::Open(suite_->Path("pyralog"), suite_->threads()));
-    ARROW_ASSIGN_OR_RAISE(theirs_, DuckDBPeer::Open(suite_->Path("duckdb"), suite_->threads()));
-    return Apply(LoadStatements(rows_));
-  }
-  arrow::Status Update() { return Apply(UpdateStatements(rows_)); }
-
-  arrow::Status Measure(const ScanQuery& query, const std::string& state) {
+arrow::Status Run(Suite* suite) {
+  const auto rows = suite->Scaled<int64_t>(1'000'000, 30'000'000);
+  SqlPairs pairs(suite);
+  const auto queries = Queries(rows);
+  const auto measure = [&](const ScanQuery& query, const std::string& state) {
     Pair pair;
     pair.name = query.name + state;
-    pair.what = query.sql + " over " + std::to_string(rows_) + " rows";
-    pair.measure = Measure::kTimeRatio;
+    pair.what = query.sql + " over " + std::to_string(rows) + " rows";
     pair.goal = {Direction::kAtMost, 1.3};
-    pair.ours = {"Pyralog", [&] { return RunOurs(query.sql); }};
-    pair.peer = Side{std::string("DuckDB ") + duckdb::DuckDB::LibraryVersion(),
-                     [&] { return RunTheirs(query.sql); }};
     pair.floor = [&] {
-      return BytesFloor(suite_->limits(),
-                        query.row_bytes * query.share * static_cast<double>(rows_));
+      return BytesFloor(suite->limits(), query.row_bytes * query.share * static_cast<double>(rows));
     };
-    return suite_->Run(pair);
-  }
-
-  int64_t rows() const { return rows_; }
-
- private:
-  // The same statements on both sides, then both to rest.
-  arrow::Status Apply(const std::vector<std::string>& statements) {
-    for (const std::string& statement : statements) {
-      double start = Now();
-      ARROW_RETURN_NOT_OK(ours_->Execute(statement));
-      const double ours = Now() - start;
-      start = Now();
-      ARROW_RETURN_NOT_OK(theirs_->Execute(statement));
-      (void)std::printf("    %.40s...: %s, DuckDB %s\n", statement.c_str(),
-                        FormatSeconds(ours).c_str(), FormatSeconds(Now() - start).c_str());
-    }
-    ARROW_RETURN_NOT_OK(ours_->database().Flush());
-    ARROW_RETURN_NOT_OK(theirs_->Execute("CHECKPOINT"));
-    WaitUntilIdle();
-    return arrow::Status::OK();
-  }
-
-  arrow::Result<Sample> RunOurs(const std::string& sql) {
-    const double start = Now();
-    ARROW_ASSIGN_OR_RAISE(const auto batches, ours_->Query(sql));
-    Sample sample{.seconds = Now() - start};
-    ARROW_ASSIGN_OR_RAISE(sample.answer, ReadAnswer(batches));
-    return sample;
-  }
-
-  arrow::Result<Sample> RunTheirs(const std::string& sql) {
-    const double start = Now();
-    ARROW_ASSIGN_OR_RAISE(const auto result, theirs_->Query(sql));
-    Sample sample{.seconds = Now() - start};
-    sample.answer = ToAnswer(*result);
-    return sample;
-  }
-
-  Suite* suite_;
-  int64_t rows_;
-  std::unique_ptr<PyralogSide> ours_;
-  std::unique_ptr<DuckDBPeer> theirs_;
-};
-
-arrow::Status Run(Suite* suite) {
-  ScanPairs pairs(suite);
-  const auto queries = Queries(pairs.rows());
+    return pairs.Measure(std::move(pair), query.sql);
+  };
   const auto wanted = [&](const std::string& state) {
     std::vector<std::string> names;
     for (const auto& query : queries) names.push_back(query.name + state);
     return suite->WantsAny(names);
   };
   if (!wanted("_fresh") && !wanted("_updated")) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(pairs.Load());
-  for (const auto& query : queries) ARROW_RETURN_NOT_OK(pairs.Measure(query, "_fresh"));
+  ARROW_RETURN_NOT_OK(pairs.Open());
+  ARROW_RETURN_NOT_OK(pairs.Apply(LoadStatements(rows)));
+  for (const auto& query : queries) ARROW_RETURN_NOT_OK(measure(query, "_fresh"));
   if (!wanted("_updated")) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(pairs.Update());
-  for (const auto& query : queries) ARROW_RETURN_NOT_OK(pairs.Measure(query, "_updated"));
+  ARROW_RETURN_NOT_OK(pairs.Apply(UpdateStatements(rows)));
+  for (const auto& query : queries) ARROW_RETURN_NOT_OK(measure(query, "_updated"));
   return arrow::Status::OK();
 }
 
