@@ -187,6 +187,8 @@ struct Parser {
     AddCat(cat_command, &cat);
     inspect_command = app.add_subcommand("inspect", "Say what a file or a database is made of");
     inspect_command->add_option("path", inspect.path, "A file or a database's folder")->required();
+    inspect_command->add_flag("--buffers", inspect.buffers,
+                              "Bytes of the Arrow buffers of each column of a file");
     verify_command = app.add_subcommand("verify", "Read and check every byte of a database");
     verify_command->add_option("db", verify.database, "The database's folder")->required();
     stats_command = app.add_subcommand("stats", "Files, bytes and rows of each table");
@@ -211,7 +213,8 @@ struct Parser {
     inspect_command->footer(
         "Examples:\n"
         "  pyralog inspect orders.parquet\n"
-        "  pyralog inspect shop");
+        "  pyralog inspect shop\n"
+        "  pyralog inspect shop/hot/1/00000001.arrow --buffers");
     verify_command->footer("Example:\n  pyralog verify shop && cp -r shop /backup/");
     stats_command->footer("Example:\n  pyralog stats shop --out jsonl");
     formats_command->footer("Example:\n  pyralog formats --out csv");

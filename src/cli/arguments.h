@@ -42,6 +42,7 @@ struct CatArguments {
 
 struct InspectArguments {
   std::string path;
+  bool buffers = false;  // the Arrow buffers of a file's columns in place of the rest
 };
 struct VerifyArguments {
   std::string database;

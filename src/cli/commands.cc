@@ -49,13 +49,22 @@ std::string BuildText() {
 std::string_view SimdName(sql::SimdLevel level) {
   switch (level) {
     case sql::SimdLevel::kScalar:
-      return "x86-64-v2";
+      return "scalar (x86-64-v2)";
     case sql::SimdLevel::kAvx2:
       return "AVX2";
     case sql::SimdLevel::kAvx512:
       return "AVX-512";
   }
   return "";
+}
+
+// "AVX2", or "scalar (x86-64-v2), chosen by PYRALOG_SIMD; the machine has AVX2".
+std::string SimdText() {
+  const sql::SimdLevel active = sql::ActiveSimdLevel();
+  const sql::SimdLevel machine = sql::MachineSimdLevel();
+  if (active == machine) return std::string(SimdName(active));
+  return fmt::format("{}, chosen by PYRALOG_SIMD; the machine has {}", SimdName(active),
+                     SimdName(machine));
 }
 
 arrow::Result<std::string> VersionText() {
@@ -65,8 +74,8 @@ arrow::Result<std::string> VersionText() {
   ARROW_ASSIGN_OR_RAISE(const auto row, result->Next());
   const auto& duckdb = static_cast<const arrow::LargeStringArray&>(*row->column(0));
   return fmt::format("pyralog {}\nDuckDB  {}\nArrow   {}\nSIMD    {}\nbuilt   {}\n", Version(),
-                     duckdb.GetView(0), arrow::GetBuildInfo().version_string,
-                     SimdName(sql::ActiveSimdLevel()), BuildText());
+                     duckdb.GetView(0), arrow::GetBuildInfo().version_string, SimdText(),
+                     BuildText());
 }
 
 }  // namespace

@@ -98,6 +98,24 @@ std::string CutToWidth(std::string_view text, int max_width) {
   return std::string(text);
 }
 
+std::string AlignedText(const std::vector<std::vector<std::string>>& rows) {
+  if (rows.empty()) return "";
+  std::vector<int> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = " ";
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += ' ' + row[i];
+      line.append(1 + static_cast<size_t>(widths[i] - DisplayWidth(row[i])), ' ');
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  return text;
+}
+
 std::string Printable(std::string_view text, LineBreaks breaks) {
   std::string out;
   out.reserve(text.size());

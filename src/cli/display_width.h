@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pyralog::cli {
 
@@ -18,6 +19,9 @@ int DisplayWidth(std::string_view text);
 // The longest beginning of `text` that is at most `max_width` columns wide; where something was
 // left out the last column is "…". REQUIRES: max_width >= 1.
 std::string CutToWidth(std::string_view text, int max_width);
+
+// Rows of cells as lines, each column as wide as its widest cell. REQUIRES: all rows have as many.
+std::string AlignedText(const std::vector<std::vector<std::string>>& rows);
 
 enum class LineBreaks {
   kEscape,  // "\n"

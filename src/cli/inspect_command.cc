@@ -6,6 +6,7 @@
 #include "arrow/table.h"
 #include "cli/commands.h"
 #include "cli/display_width.h"
+#include "cli/inspect_buffers.h"
 #include "cli/inspect_database.h"
 #include "cli/inspect_parquet.h"
 #include "cli/interrupts.h"
@@ -56,9 +57,10 @@ arrow::Status AppendMember(formats::Dataset& dataset, const formats::Member& mem
   return arrow::Status::OK();
 }
 
-arrow::Result<std::string> DescribeFile(const std::string& path) {
+arrow::Result<std::string> DescribeFile(const std::string& path, bool buffers) {
   ARROW_ASSIGN_OR_RAISE(const auto source, formats::Source::Open(io::PosixEnv(), path));
   ARROW_ASSIGN_OR_RAISE(const auto dataset, formats::OpenDataset(source));
+  if (buffers) return DescribeBuffers(*dataset);
   const formats::FormatInfo& format = dataset->format();
   std::string text = fmt::format("{:<16}{}\n", "file", path);
   text += fmt::format("{:<16}{} ({})\n", "format", format.name, format.title);
@@ -98,7 +100,12 @@ ExitCode RunInspect(const InspectArguments& arguments) {
   const auto path = io::LocalPath(arguments.path);
   if (!path.ok()) return WriteDescription(path.status(), arguments.path, ExitCode::kInputRefused);
   if (!IsFolder(*path)) {
-    return WriteDescription(DescribeFile(*path), *path, ExitCode::kInputRefused);
+    return WriteDescription(DescribeFile(*path, arguments.buffers), *path, ExitCode::kInputRefused);
+  }
+  if (arguments.buffers) {
+    return WriteDescription(MakeError(ErrorCode::kInvalidArgument,
+                                      "--buffers wants a file, for example a segment in hot/"),
+                            *path, ExitCode::kInputRefused);
   }
   if (!IsDatabaseFolder(*path)) {
     return WriteDescription(

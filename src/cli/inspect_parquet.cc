@@ -27,24 +27,6 @@ constexpr int kWidestStatistic = 24;
 
 using TextRow = std::vector<std::string>;
 
-// Columns as wide as their texts.
-std::string AlignedText(const std::vector<TextRow>& rows) {
-  std::vector<int> widths(rows.front().size());
-  for (const TextRow& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-  }
-  std::string text;
-  for (const TextRow& row : rows) {
-    std::string line = " ";
-    for (size_t i = 0; i < row.size(); ++i) {
-      line += ' ' + row[i];
-      line.append(1 + static_cast<size_t>(widths[i] - DisplayWidth(row[i])), ' ');
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
-  return text;
-}
-
 // What the row groups say of one column.
 struct ColumnFacts {
   std::set<std::string> codecs;

@@ -11,6 +11,7 @@
 #include "duckdb/main/prepared_statement_data.hpp"
 #include "sql/errors.h"
 #include "sql/result_batch.h"
+#include "sql/settings.h"
 
 namespace pyralog::sql {
 namespace {
@@ -26,7 +27,8 @@ struct PlacedBatch {
 };
 
 // Neighbours that are small together become one batch.
-arrow::Result<std::vector<BatchPtr>> JoinSmallBatches(std::vector<PlacedBatch> placed) {
+arrow::Result<std::vector<BatchPtr>> JoinSmallBatches(std::vector<PlacedBatch> placed,
+                                                      int64_t most_rows) {
   std::vector<BatchPtr> result;
   for (size_t i = 0; i < placed.size();) {
     std::vector<BatchPtr> group;
@@ -34,7 +36,7 @@ arrow::Result<std::vector<BatchPtr>> JoinSmallBatches(std::vector<PlacedBatch> p
     do {
       rows += placed[i].batch->num_rows();
       group.push_back(std::move(placed[i++].batch));
-    } while (i < placed.size() && rows + placed[i].batch->num_rows() <= kResultBatchRows / 2);
+    } while (i < placed.size() && rows + placed[i].batch->num_rows() <= most_rows / 2);
     if (group.size() > 1) {
       ARROW_ASSIGN_OR_RAISE(group[0], arrow::ConcatenateRecordBatches(group));
     }
@@ -74,8 +76,8 @@ struct CollectorGlobalState final : duckdb::GlobalSinkState {
 
 struct CollectorLocalState final : duckdb::LocalSinkState {
   CollectorLocalState(std::shared_ptr<arrow::Schema> schema,
-                      const duckdb::vector<duckdb::LogicalType>& types)
-      : batch(std::move(schema), types) {}
+                      const duckdb::vector<duckdb::LogicalType>& types, int64_t most_rows)
+      : batch(std::move(schema), types, most_rows) {}
   void FinishBatch() {
     if (batch.rows() > 0) finished.push_back({place, ValueOrThrow(batch.Finish())});
   }
@@ -93,6 +95,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
                  duckdb::PreparedStatementData& data, Collection collection)
       : PhysicalResultCollector(plan, data),
         schema_(ResultSchema(types, names, context.GetClientProperties().time_zone)),
+        most_rows_(BatchRows(context).value_or(kResultBatchRows)),
         collection_(collection) {}
 
   duckdb::unique_ptr<duckdb::GlobalSinkState> GetGlobalSinkState(
@@ -101,7 +104,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
   }
   duckdb::unique_ptr<duckdb::LocalSinkState> GetLocalSinkState(
       duckdb::ExecutionContext&) const override {
-    return duckdb::make_uniq<CollectorLocalState>(schema_, types);
+    return duckdb::make_uniq<CollectorLocalState>(schema_, types, most_rows_);
   }
   duckdb::SinkResultType Sink(duckdb::ExecutionContext&, duckdb::DataChunk& chunk,
                               duckdb::OperatorSinkInput& input) const override {
@@ -131,7 +134,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
     // Within one place they are of one thread, in order already.
     std::stable_sort(global.batches.begin(), global.batches.end(),
                      [](const PlacedBatch& a, const PlacedBatch& b) { return a.place < b.place; });
-    auto batches = ValueOrThrow(JoinSmallBatches(std::move(global.batches)));
+    auto batches = ValueOrThrow(JoinSmallBatches(std::move(global.batches), most_rows_));
     global.result =
         duckdb::make_uniq<ArrowBatchesResult>(*this, context, schema_, std::move(batches));
     return duckdb::SinkFinalizeType::READY;
@@ -149,6 +152,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
 
  private:
   const std::shared_ptr<arrow::Schema> schema_;
+  const int64_t most_rows_;
   const Collection collection_;
 };
 

@@ -163,6 +163,13 @@ duckdb::vector<duckdb::unique_ptr<duckdb::Expression>> CastToParquetTypes(
   return own;
 }
 
+// Files of these names are streams, whatever writes them.
+bool IsNamedAsStream(const duckdb::CopyInfo& info) {
+  const std::string path = duckdb::StringUtil::Lower(info.file_path);
+  return duckdb::StringUtil::Lower(info.format) == "arrows" || path.ends_with(".arrows") ||
+         path.ends_with(".stream");
+}
+
 duckdb::unique_ptr<duckdb::FunctionData> BindCopyTo(duckdb::ClientContext& context,
                                                     duckdb::CopyFunctionBindInput& input,
                                                     const duckdb::vector<std::string>& names,
@@ -173,6 +180,9 @@ duckdb::unique_ptr<duckdb::FunctionData> BindCopyTo(duckdb::ClientContext& conte
   for (const auto& [name, values] : input.info.options) {
     const std::string value = values.empty() ? "" : values.front().ToString();
     data->options[duckdb::StringUtil::Lower(name)] = value;
+  }
+  if (data->format->info().name == "arrow_ipc" && IsNamedAsStream(input.info)) {
+    data->options.try_emplace("stream", "true");
   }
   const bool cuts = data->format->info().sql_batch_rows;
   if (auto rows = cuts ? data->options.extract(kBatchRowsOption) : formats::Options::node_type()) {

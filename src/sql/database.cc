@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "arrow/compute/initialize.h"
+#include "sql/mask.h"
 #include "sql/session.h"
 #include "sql/shared_database.h"
 #include "sql/table_transaction.h"
@@ -174,6 +175,7 @@ arrow::Result<std::string> CanonicalFolder(const std::string& path) {
 arrow::Result<std::shared_ptr<Database>> Database::Open(const std::string& path,
                                                         const DatabaseOptions& options) {
   ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  ARROW_RETURN_NOT_OK(sql::CheckSimdChoice());
   std::shared_ptr<SharedDatabase> database;
   if (path.empty() || path == kMemoryPath) {
     ARROW_ASSIGN_OR_RAISE(database, SharedDatabase::Open("", options));

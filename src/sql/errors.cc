@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "sql/hints.h"
+
 namespace pyralog::sql {
 namespace {
 
@@ -121,7 +123,7 @@ arrow::Status StatusOf(const duckdb::ErrorData& error) {
   // The code says what "Catalog Error:" and the like would say again; only what kind of value is
   // wrong it does not.
   return MakeError(CodeOfDuckDbError(error),
-                   IsAboutData(error.Type()) ? error.Message() : error.RawMessage());
+                   WithHint(IsAboutData(error.Type()) ? error.Message() : error.RawMessage()));
 }
 
 arrow::Status StatusOfCurrentException() {

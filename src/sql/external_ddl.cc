@@ -42,7 +42,11 @@ struct ParsedExternal : duckdb::ParserExtensionParseData {
 duckdb::ParserExtensionParseResult Parse(duckdb::ParserExtensionInfo* info,
                                          const std::string& query) {
   auto parsed = ParseExternalStatement(query);
-  if (!parsed.ok()) return duckdb::ParserExtensionParseResult(parsed.status().message());
+  if (!parsed.ok()) {
+    // A result without a statement is a syntax error.
+    if (GetErrorCode(parsed.status()) == ErrorCode::kNotSupported) ThrowStatus(parsed.status());
+    return duckdb::ParserExtensionParseResult(parsed.status().message());
+  }
   if (!*parsed) return {};
   return duckdb::ParserExtensionParseResult(duckdb::make_uniq<ParsedExternal>(std::move(**parsed)));
 }

@@ -180,7 +180,7 @@ class ExternalParser {
     ARROW_RETURN_NOT_OK(Advance());
     if (is_register && (IsWord("array") || IsWord("snapshot"))) {
       return MakeError(ErrorCode::kNotSupported,
-                       "REGISTER EXTERNAL " + token_.value + " is not supported");
+                       "REGISTER EXTERNAL " + token_.value + " is not supported; tables are");
     }
     ARROW_RETURN_NOT_OK(Expect("TABLE"));
     ARROW_RETURN_NOT_OK(ParseIfNotExists());

@@ -5,7 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "pyralog/error.h"
 
 namespace pyralog::sql {
 namespace {
@@ -14,17 +19,21 @@ namespace {
   __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi,bmi2,popcnt")))
 #define PYRALOG_BMI2 __attribute__((target("bmi,bmi2,popcnt")))
 
-SimdLevel MachineSimdLevel() {
-  __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return SimdLevel::kScalar;
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512vbmi2");
-  return avx512 ? SimdLevel::kAvx512 : SimdLevel::kAvx2;
+constexpr char kSimdVariable[] = "PYRALOG_SIMD";
+
+// What PYRALOG_SIMD asks for; the highest level without it, nothing for what is none.
+std::optional<SimdLevel> ChosenSimdLevel() {
+  const char* const value = std::getenv(kSimdVariable);
+  const std::string_view choice = value == nullptr ? "" : value;
+  if (choice.empty() || choice == "avx512") return SimdLevel::kAvx512;
+  if (choice == "avx2") return SimdLevel::kAvx2;
+  if (choice == "scalar") return SimdLevel::kScalar;
+  return std::nullopt;
 }
 
 std::atomic<SimdLevel>& Level() {
-  static std::atomic<SimdLevel> level{MachineSimdLevel()};
+  static std::atomic<SimdLevel> level{
+      std::min(ChosenSimdLevel().value_or(SimdLevel::kAvx512), MachineSimdLevel())};
   return level;
 }
 
@@ -177,6 +186,22 @@ PYRALOG_AVX512 void ResolveAvx512(const Bytes16* views, int64_t rows, const uint
 }
 
 }  // namespace
+
+SimdLevel MachineSimdLevel() {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return SimdLevel::kScalar;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512vbmi2");
+  return avx512 ? SimdLevel::kAvx512 : SimdLevel::kAvx2;
+}
+
+arrow::Status CheckSimdChoice() {
+  if (ChosenSimdLevel()) return arrow::Status::OK();
+  return MakeError(ErrorCode::kInvalidArgument, std::string(kSimdVariable) + "='" +
+                                                    std::getenv(kSimdVariable) +
+                                                    "': it is scalar, avx2 or avx512");
+}
 
 SimdLevel ActiveSimdLevel() { return Level().load(std::memory_order_relaxed); }
 

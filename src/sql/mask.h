@@ -11,6 +11,8 @@
 #include <span>
 #include <string>
 
+#include "arrow/status.h"
+
 namespace pyralog::sql {
 
 // Which instructions the kernels may use. Each level gives the same results.
@@ -19,8 +21,13 @@ enum class SimdLevel {
   kAvx2,    // and BMI2
   kAvx512,  // F, BW, DQ, VL, VBMI2
 };
-// The best level of this machine, unless a test chose a lower one.
+// The best level of this machine, unless a lower one was chosen: by PYRALOG_SIMD in the environment
+// (scalar, avx2, avx512), or by a test.
 SimdLevel ActiveSimdLevel();
+// The best level of this machine.
+SimdLevel MachineSimdLevel();
+// kInvalidArgument when PYRALOG_SIMD has another value than those.
+arrow::Status CheckSimdChoice();
 // Never raises the level above what the machine has; returns what is now active.
 SimdLevel SetSimdLevelForTesting(SimdLevel level);
 

@@ -36,8 +36,8 @@ std::shared_ptr<arrow::Schema> ResultSchema(const duckdb::vector<duckdb::Logical
 }
 
 ResultBatch::ResultBatch(std::shared_ptr<arrow::Schema> schema,
-                         const duckdb::vector<duckdb::LogicalType>& types)
-    : schema_(std::move(schema)), types_(types) {
+                         const duckdb::vector<duckdb::LogicalType>& types, int64_t most_rows)
+    : schema_(std::move(schema)), types_(types), most_rows_(most_rows) {
   MakeColumns();
 }
 
@@ -53,7 +53,7 @@ void ResultBatch::MakeColumns() {
 }
 
 bool ResultBatch::IsFull() const {
-  if (rows_ > kResultBatchRows - STANDARD_VECTOR_SIZE) return true;
+  if (rows_ > most_rows_ - STANDARD_VECTOR_SIZE) return true;
   return std::ranges::any_of(
       columns_, [](const auto& column) { return column->bytes() >= kMostStringBytes; });
 }

@@ -13,7 +13,7 @@ namespace pyralog::sql {
 
 class ColumnCollector;
 
-// Rows of a batch at most. The unit of storage too, so that a bare scan gives one batch for each.
+// Rows of a batch at most, unless the session has a batch_size. The unit of storage too, so that a bare scan gives one batch for each.
 constexpr int64_t kResultBatchRows = 122880;
 
 // The Arrow schema of result columns: see ResultLayoutOf.
@@ -25,9 +25,10 @@ std::shared_ptr<arrow::Schema> ResultSchema(const duckdb::vector<duckdb::Logical
 // on the result's types is made once. Not thread-safe.
 class ResultBatch {
  public:
-  // `schema` is ResultSchema of these types.
+  // `schema` is ResultSchema of these types. A batch has at most `most_rows`.
   ResultBatch(std::shared_ptr<arrow::Schema> schema,
-              const duckdb::vector<duckdb::LogicalType>& types);
+              const duckdb::vector<duckdb::LogicalType>& types,
+              int64_t most_rows = kResultBatchRows);
   ~ResultBatch();
   ResultBatch(const ResultBatch&) = delete;
   ResultBatch& operator=(const ResultBatch&) = delete;
@@ -48,6 +49,7 @@ class ResultBatch {
 
   const std::shared_ptr<arrow::Schema> schema_;
   const duckdb::vector<duckdb::LogicalType> types_;
+  const int64_t most_rows_;
   std::vector<std::unique_ptr<ColumnCollector>> columns_;
   int64_t rows_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "sql/result_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "sql/collector.h"
@@ -15,11 +16,11 @@ constexpr int64_t kStreamedRows = 65536;
 
 class ResultReader final : public arrow::RecordBatchReader {
  public:
-  ResultReader(duckdb::unique_ptr<duckdb::QueryResult> result,
-               std::shared_ptr<arrow::Schema> schema, ErrorTranslator translate,
-               std::shared_ptr<void> owner)
+  ResultReader(duckdb::unique_ptr<duckdb::QueryResult> result, ResultForm form,
+               ErrorTranslator translate, std::shared_ptr<void> owner)
       : owner_(std::move(owner)),
-        rows_(std::move(schema), result->types),
+        batch_rows_(form.batch_rows.value_or(kStreamedRows)),
+        rows_(std::move(form.schema), result->types, std::max(batch_rows_, kResultBatchRows)),
         translate_(std::move(translate)),
         result_(std::move(result)) {}
 
@@ -47,6 +48,7 @@ class ResultReader final : public arrow::RecordBatchReader {
   }
 
   std::shared_ptr<void> owner_;
+  const int64_t batch_rows_;
   ResultBatch rows_;
   const ErrorTranslator translate_;
   duckdb::unique_ptr<duckdb::QueryResult> result_;  // null: at the end
@@ -54,7 +56,7 @@ class ResultReader final : public arrow::RecordBatchReader {
 };
 
 arrow::Status ResultReader::ReadBatch(std::shared_ptr<arrow::RecordBatch>* batch) {
-  while (rows_.rows() < kStreamedRows && !rows_.IsFull()) {
+  while (rows_.rows() < batch_rows_ && !rows_.IsFull()) {
     duckdb::unique_ptr<duckdb::DataChunk> chunk;
     duckdb::ErrorData error;
     if (!result_->TryFetch(chunk, error)) {
@@ -73,13 +75,13 @@ arrow::Status ResultReader::ReadBatch(std::shared_ptr<arrow::RecordBatch>* batch
 }  // namespace
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> MakeResultReader(
-    duckdb::unique_ptr<duckdb::QueryResult> result, std::shared_ptr<arrow::Schema> schema,
-    ErrorTranslator translate, std::shared_ptr<void> owner) {
+    duckdb::unique_ptr<duckdb::QueryResult> result, ResultForm form, ErrorTranslator translate,
+    std::shared_ptr<void> owner) {
   if (auto collected = TakeCollectedRows(*result)) {
     return arrow::RecordBatchReader::Make(std::move(collected->batches),
                                           std::move(collected->schema));
   }
-  return std::make_shared<ResultReader>(std::move(result), std::move(schema), std::move(translate),
+  return std::make_shared<ResultReader>(std::move(result), std::move(form), std::move(translate),
                                         std::move(owner));
 }
 

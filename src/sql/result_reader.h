@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
@@ -13,10 +14,15 @@ namespace pyralog::sql {
 // Turns an error that came while rows were read into a status.
 using ErrorTranslator = std::function<arrow::Status(const duckdb::ErrorData&)>;
 
-// A reader that holds the result, and keeps `owner` alive until it is closed or gone. `schema` is
-// the result's. Not thread-safe.
+// How rows become batches.
+struct ResultForm {
+  std::shared_ptr<arrow::Schema> schema;   // of the result
+  std::optional<int64_t> batch_rows = {};  // of a batch that streams; nothing: kStreamedRows
+};
+
+// A reader that holds the result, and keeps `owner` alive until it is closed or gone. Not thread-safe.
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> MakeResultReader(
-    duckdb::unique_ptr<duckdb::QueryResult> result, std::shared_ptr<arrow::Schema> schema,
-    ErrorTranslator translate, std::shared_ptr<void> owner);
+    duckdb::unique_ptr<duckdb::QueryResult> result, ResultForm form, ErrorTranslator translate,
+    std::shared_ptr<void> owner);
 
 }  // namespace pyralog::sql

@@ -1,5 +1,6 @@
 #include "sql/scan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "duckdb/catalog/catalog.hpp"
@@ -100,8 +101,10 @@ duckdb::InsertionOrderPreservingMap<std::string> DescribeRun(
   const auto& global = input.global_state->Cast<ScanGlobalState>();
   const size_t pruned = global.pruned_before_start + global.pruned_later.load();
   const size_t all = global.view->units().size();
-  result["Units Read"] = std::to_string(global.done.load() - global.pruned_later.load()) + " of " +
-                         std::to_string(all);
+  // A LIMIT may end the scan within a unit.
+  const size_t begun = std::min(global.next.load(), global.units.size());
+  result["Units Read"] =
+      std::to_string(begun - global.pruned_later.load()) + " of " + std::to_string(all);
   result["Units Pruned"] = std::to_string(pruned);
   result["Rows Masked"] = std::to_string(global.rows_masked.load());
   result["Bytes Read"] = std::to_string(global.bytes.load());

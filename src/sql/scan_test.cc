@@ -300,7 +300,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ReadArrow(
   if (result->HasError()) return StatusOf(result->GetErrorObject());
   auto schema = ResultSchema(result->types, result->names, "UTC");
   return MakeResultReader(
-      std::move(result), std::move(schema),
+      std::move(result), {std::move(schema)},
       [](const duckdb::ErrorData& error) { return StatusOf(error); }, nullptr);
 }
 

@@ -353,9 +353,13 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SessionConnection::Read
   if (*schema == nullptr) {
     *schema = ResultSchema(result->types, result->names, result->client_properties.time_zone);
   }
+  ResultForm form{.schema = *schema};
+  if (result->type == duckdb::QueryResultType::STREAM_RESULT) {
+    form.batch_rows = BatchRows(*connection_->context);
+  }
   std::shared_ptr<void> owner = OwnerOf(*result);
   return MakeResultReader(
-      std::move(result), *schema,
+      std::move(result), std::move(form),
       [this](const duckdb::ErrorData& error) { return StatusOfFailure(error); }, std::move(owner));
 }
 

@@ -13,6 +13,9 @@ namespace pyralog::sql {
 namespace {
 
 constexpr char kStatementTimeout[] = "statement_timeout";
+constexpr char kBatchSize[] = "batch_size";
+constexpr uint64_t kFewestBatchRows = 65536;
+constexpr uint64_t kMostBatchRows = 1 << 20;
 
 struct TimeUnit {
   std::string_view name;
@@ -41,6 +44,16 @@ void SetStatementTimeout(duckdb::ClientContext& context, duckdb::SetScope scope,
   if (scope == duckdb::SetScope::GLOBAL) return;  // for sessions to come
   const auto state = context.registered_state->Get<ConnectionState>(ConnectionState::kKey);
   if (state != nullptr) state->set_statement_timeout(timeout);
+}
+
+void CheckBatchSize(duckdb::ClientContext& context, duckdb::SetScope scope, duckdb::Value& value) {
+  const uint64_t rows = value.IsNull() ? 0 : value.GetValue<uint64_t>();
+  if (rows != 0 && (rows < kFewestBatchRows || rows > kMostBatchRows)) {
+    ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
+                          "batch_size: " + std::to_string(rows) + " is not from " +
+                              std::to_string(kFewestBatchRows) + " to " +
+                              std::to_string(kMostBatchRows) + " rows; 0 is the default"));
+  }
 }
 
 void RefuseToSet(duckdb::ClientContext& context, duckdb::SetScope scope, duckdb::Value& value) {
@@ -92,6 +105,13 @@ std::chrono::milliseconds StatementTimeout(duckdb::ClientContext& context) {
   return ParseTimeout(value.ToString()).ValueOr(std::chrono::milliseconds(0));
 }
 
+std::optional<int64_t> BatchRows(duckdb::ClientContext& context) {
+  duckdb::Value value;
+  if (!context.TryGetCurrentSetting(kBatchSize, value) || value.IsNull()) return std::nullopt;
+  const auto rows = static_cast<int64_t>(value.GetValue<uint64_t>());
+  return rows == 0 ? std::nullopt : std::optional(rows);
+}
+
 void RegisterSettings(duckdb::DatabaseInstance& instance, const DatabaseOptions& options) {
   using duckdb::LogicalType;
   using duckdb::Value;
@@ -100,6 +120,10 @@ void RegisterSettings(duckdb::DatabaseInstance& instance, const DatabaseOptions&
                             "Cancels a statement that runs longer: milliseconds, or 1s, 5min, 2h; "
                             "0 is no limit",
                             LogicalType::VARCHAR, Value("0"), SetStatementTimeout);
+  config.AddExtensionOption(kBatchSize,
+                            "Rows of the record batches of results, from 65536 to 1048576; 0: "
+                            "65536 as they stream, up to 122880 as they are collected",
+                            LogicalType::UBIGINT, Value::UBIGINT(0), CheckBatchSize);
   config.AddExtensionOption("durability",
                             "What an acknowledged commit survives: full (power loss), normal (a "
                             "killed process), off; chosen when the database is opened",

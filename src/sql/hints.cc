@@ -1,0 +1,58 @@
+#include "sql/hints.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace pyralog::sql {
+namespace {
+
+constexpr std::string_view kExcerpt = "\n\nLINE ";
+
+// Whether the character of the statement that the error's last line points at ("     ^") is `c`.
+bool PointsAt(std::string_view message, char c) {
+  const size_t line = message.rfind('\n');
+  if (line == std::string_view::npos || line == 0) return false;
+  const size_t column = message.substr(line + 1).find('^');
+  const size_t start = message.rfind('\n', line - 1);
+  if (column == std::string_view::npos || start == std::string_view::npos) return false;
+  const std::string_view excerpt = message.substr(start + 1, line - start - 1);
+  return column < excerpt.size() && excerpt[column] == c;
+}
+
+// A text in double quotes, which are for names.
+std::string QuotesHint(std::string_view message) {
+  constexpr std::string_view kReferenced = "Referenced column \"";
+  if (!message.starts_with(kReferenced) || !PointsAt(message, '"')) return "";
+  const std::string_view rest = message.substr(kReferenced.size());
+  const size_t end = rest.find("\" ");
+  if (end == std::string_view::npos) return "";
+  const std::string_view name = rest.substr(0, end);
+  std::string text;
+  for (const char c : name) text += c == '\'' ? "''" : std::string(1, c);
+  return "Double quotes are for names; a text stands in single quotes: '" + text + "'";
+}
+
+// A date that is compared with a year.
+std::string YearHint(std::string_view message) {
+  if (!message.starts_with("Cannot compare values of type ") &&
+      !message.starts_with("Cannot mix values of type ")) {
+    return "";
+  }
+  const std::string_view types = message.substr(0, message.find(" - "));
+  const bool has_date = types.find("DATE") != std::string_view::npos ||
+                        types.find("TIMESTAMP") != std::string_view::npos;
+  if (!has_date || types.find("INTEGER") == std::string_view::npos) return "";
+  return "A year is compared as year(column) > 1970, a day as column > DATE '1970-12-31'";
+}
+
+}  // namespace
+
+std::string WithHint(std::string message) {
+  std::string hint = QuotesHint(message);
+  if (hint.empty()) hint = YearHint(message);
+  if (hint.empty()) return message;
+  message.insert(std::min(message.find(kExcerpt), message.size()), "\n" + hint);
+  return message;
+}
+
+}  // namespace pyralog::sql
