@@ -150,7 +150,8 @@ arrow::Result<std::string> DescribeBuffers(formats::Dataset& dataset) {
       bytes += BytesOf(column);
       AppendRows(column, "", &rows);
     }
-    text += fmt::format("{:<16}{} bytes in {} batches\n", "buffers", bytes, batches);
+    text += fmt::format("{:<16}{} bytes in {} {}\n", "buffers", bytes, batches,
+                        batches == 1 ? "batch" : "batches");
     text += AlignedText(rows);
   }
   return text;

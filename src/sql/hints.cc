@@ -15,8 +15,13 @@ bool PointsAt(std::string_view message, char c) {
   const size_t column = message.substr(line + 1).find('^');
   const size_t start = message.rfind('\n', line - 1);
   if (column == std::string_view::npos || start == std::string_view::npos) return false;
-  const std::string_view excerpt = message.substr(start + 1, line - start - 1);
-  return column < excerpt.size() && excerpt[column] == c;
+  // Columns are characters; bytes behind the first of a UTF-8 character have none.
+  size_t left = column;
+  for (const char found : message.substr(start + 1, line - start - 1)) {
+    if ((static_cast<unsigned char>(found) & 0xC0) == 0x80) continue;
+    if (left-- == 0) return found == c;
+  }
+  return false;
 }
 
 // A text in double quotes, which are for names.
