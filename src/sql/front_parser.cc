@@ -128,6 +128,8 @@ class CopyOptions {
   std::optional<std::string> Parse() {
     while (at_ < tokens_.size()) {
       if (!ParseOption()) return std::nullopt;
+      const bool more = at_ + 1 < tokens_.size();
+      if (more && Now().text == ",") ++at_;
     }
     return text_;
   }
@@ -153,18 +155,19 @@ class CopyOptions {
     if (Now().kind == FrontToken::Kind::kOther) return false;
     Add(std::string(name.text) + " " + std::string(Now().text));
     ++at_;
-    // COMPRESSION ZSTD(level=3)
+    // COMPRESSION ZSTD(level=3) or ZSTD(3)
     const bool has_level = name.Is("compression") && at_ < tokens_.size() && Now().text == "(";
     return !has_level || ParseLevel();
   }
 
   bool ParseLevel() {
-    if (at_ + 4 >= tokens_.size() || !tokens_[at_ + 1].Is("level") ||
-        tokens_[at_ + 2].text != "=" || tokens_[at_ + 4].text != ")") {
-      return false;
-    }
-    Add("COMPRESSION_LEVEL " + std::string(tokens_[at_ + 3].text));
-    at_ += 5;
+    size_t level = at_ + 1;
+    const bool is_named =
+        level + 1 < tokens_.size() && tokens_[level].Is("level") && tokens_[level + 1].text == "=";
+    if (is_named) level += 2;
+    if (level + 1 >= tokens_.size() || tokens_[level + 1].text != ")") return false;
+    Add("COMPRESSION_LEVEL " + std::string(tokens_[level].text));
+    at_ = level + 2;
     return true;
   }
 

@@ -4,7 +4,8 @@
 //   SHOW search_path             the schemas in which names are looked up
 //   SHOW ALL                     all settings
 //   PRAGMA version               the versions of Pyralog and of what it is made of
-//   COPY t TO 'f' FORMAT PARQUET COMPRESSION ZSTD(level=3)     options without parentheses
+//   COPY t TO 'f' FORMAT PARQUET COMPRESSION ZSTD(level=3)     options without parentheses; commas
+//                                                              between them are allowed
 #pragma once
 
 #include <optional>

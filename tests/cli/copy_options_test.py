@@ -26,6 +26,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> list[str]:
     [
         "FORMAT PARQUET COMPRESSION ZSTD(level=3)",
         "WITH FORMAT parquet COMPRESSION zstd",
+        "FORMAT PARQUET, COMPRESSION ZSTD(3)",
         "(FORMAT PARQUET, COMPRESSION ZSTD, COMPRESSION_LEVEL 3)",
     ],
 )
