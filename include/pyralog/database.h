@@ -20,6 +20,7 @@
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
 #include "arrow/scalar.h"
+#include "arrow/table.h"
 #include "pyralog/error.h"
 #include "pyralog/ids.h"
 
@@ -120,6 +121,10 @@ class Session {
   // next statement only when it was read to its end or released.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(
       std::string_view sql, const Params& params = {}) = 0;
+  // As Query, with all rows in memory at once, which the threads that make them put there: faster
+  // than reading a large result through, for whoever wants all of it.
+  virtual arrow::Result<std::shared_ptr<arrow::Table>> Collect(std::string_view sql,
+                                                               const Params& params = {}) = 0;
   // As Query, for statements whose rows nobody wants: the number of rows changed by the last one.
   virtual arrow::Result<int64_t> Execute(std::string_view sql, const Params& params = {}) = 0;
   // As Query, and tells rows from counts of changes.
@@ -146,6 +151,12 @@ class Session {
 class Transaction {
  public:
   virtual ~Transaction() = default;  // rolls back
+  // Makes a table of any Arrow schema, with its metadata; `key` names the columns of the primary key
+  // in key order. Columns keep their Arrow types exactly; docs/types.md says what SQL sees of each.
+  // kAlreadyExists, or kNotSupported naming a column whose type cannot be stored or be a key.
+  virtual arrow::Status CreateTable(std::string_view table,
+                                    const std::shared_ptr<arrow::Schema>& schema,
+                                    const std::vector<std::string>& key = {}) = 0;
   virtual arrow::Status Append(std::string_view table,
                                const std::shared_ptr<arrow::RecordBatch>& batch) = 0;
   // Inserts or replaces whole rows by primary key: `rows` has all columns of the table, by name.

@@ -44,6 +44,7 @@ from pyralog.exceptions import (
     Warning,
 )
 from pyralog.result import Result
+from pyralog.table import Table
 from pyralog.values import Interval
 
 __version__: str = _pyralog.version()
@@ -70,6 +71,7 @@ __all__ = [
     "OperationalError",
     "ProgrammingError",
     "Result",
+    "Table",
     "Time",
     "TimeFromTicks",
     "Timestamp",

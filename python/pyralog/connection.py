@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pyralog import _pyralog, exceptions
 from pyralog.exceptions import InterfaceError, ProgrammingError
 from pyralog.result import Column, Result, Row
+from pyralog.table import Table, stream_of
 from pyralog.tables import Resolver, Source, table_of
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -277,6 +278,48 @@ class Connection:
         resolver = Resolver({name: table_of(data)}, None)
         _, changes = self._core.run(f"INSERT INTO {_table_name(table)} BY NAME SELECT * FROM {name}", None, resolver)
         return changes or 0
+
+    def create_table(self, name: str, data: Any, *, key: Sequence[str] = ()) -> Table:
+        """Make a table of an Arrow schema, exactly: every type, extension types and metadata are kept.
+
+        Parameters
+        ----------
+        name
+            ``t`` or ``schema.t``.
+        data
+            A ``pyarrow.Schema`` (or anything else that only has ``__arrow_c_schema__``) for a table without rows; or
+            an object as in `register`, whose rows are the first.
+        key
+            The columns of the primary key.
+
+        Raises
+        ------
+        ProgrammingError
+            There is a table of this name, or a column is named twice.
+        NotSupportedError
+            A type cannot be stored, or cannot be a key; the message names the column.
+        OperationalError
+            The connection has an open transaction, in which this takes no part.
+        """
+        self._core.append_arrow(name, stream_of(data), list(key))
+        return Table(self._core, name)
+
+    def table(self, name: str) -> Table:
+        """Give a stored table past SQL: its rows go in and come out as Arrow, in their exact types.
+
+        Parameters
+        ----------
+        name
+            ``t`` or ``schema.t``. Views and external tables are read by SQL.
+
+        Raises
+        ------
+        ProgrammingError
+            There is no such table.
+        """
+        table = Table(self._core, name)
+        table.__arrow_c_schema__()
+        return table
 
     # ---- The connection itself ----
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class Warning(Exception):
     """Something worth knowing that did not stop the statement. Pyralog raises none yet."""
@@ -72,13 +74,17 @@ _TYPES: dict[str, type[Error]] = {
     "UNKNOWN": InternalError,
 }
 # The engine has one code for what PEP 249 takes apart; its texts begin so.
-_OF_DATA = ("Conversion Error", "Out of Range Error", "Invalid Input Error")
+_OF_DATA = re.compile(
+    r"Conversion Error|Out of Range Error|Invalid Input Error"
+    r"|column \"[^\"]*\"(: | is stored as .*cannot be put| is given a value)|column '[^']*' cannot be carried exactly",
+    re.DOTALL,
+)
 
 
 def error_of_code(code: str, message: str) -> Error:
     """Make the exception for a code of the engine."""
     kind = _TYPES.get(code, OperationalError)
-    if code == "INVALID_ARGUMENT" and message.startswith(_OF_DATA):
+    if code == "INVALID_ARGUMENT" and _OF_DATA.match(message):
         kind = DataError
     return kind(message, code)
 

@@ -36,6 +36,14 @@ bool LeavesPreparedGood(std::string_view sql) {
   return std::find(kWords.begin(), kWords.end(), word) != kWords.end();
 }
 
+// Tables past SQL have snapshots of their own, which what a session has not committed is not in.
+arrow::Status CheckOutsideTransaction(const Session& session) {
+  if (!session.InTransaction()) return arrow::Status::OK();
+  return MakeError(ErrorCode::kTransaction,
+                   "reading or writing a table past SQL takes no part in the transaction that is "
+                   "open; commit it or roll it back first, or use SQL");
+}
+
 }  // namespace
 
 std::unique_ptr<Connection> Connection::Open(const std::string& path,
@@ -64,7 +72,7 @@ Connection::~Connection() {
     return;
   }
   const nb::gil_scoped_release released;
-  if (const auto rows = open_rows_.lock()) rows->Drop("the connection is closed");
+  DropRows();
   prepared_.clear();
   {
     const std::lock_guard lock(link_->mutex);
@@ -72,6 +80,14 @@ Connection::~Connection() {
   }
   link_->session.reset();
   database_.reset();
+}
+
+void Connection::DropRows() {
+  scans_.push_back(open_rows_);
+  for (const auto& open : scans_) {
+    if (const auto rows = open.lock()) rows->Drop("the connection is closed");
+  }
+  scans_.clear();
 }
 
 // Runs `call(session)` without the GIL, after the rows of the last statement were read.
@@ -156,6 +172,43 @@ void Connection::RunPlain(const std::string& sql) {
   Use([&](Session& session) { return session.Execute(sql); });
 }
 
+int64_t Connection::AppendArrow(const std::string& table, nb::handle rows,
+                                const std::optional<std::vector<std::string>>& key) {
+  const auto reader = ReaderOfObject(rows);
+  return Use([&](Session& session) -> arrow::Result<int64_t> {
+    ARROW_RETURN_NOT_OK(CheckOutsideTransaction(session));
+    ARROW_ASSIGN_OR_RAISE(const auto transaction, database_->Begin());
+    if (key) ARROW_RETURN_NOT_OK(transaction->CreateTable(table, reader->schema(), *key));
+    int64_t count = 0;
+    std::shared_ptr<arrow::RecordBatch> batch;
+    do {
+      ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
+      if (batch != nullptr) {
+        ARROW_RETURN_NOT_OK(transaction->Append(table, batch));
+        count += batch->num_rows();
+      }
+      const nb::gil_scoped_acquire acquired;
+      CheckSignals();
+    } while (batch != nullptr);
+    ARROW_RETURN_NOT_OK(transaction->Commit().status());
+    return count;
+  });
+}
+
+std::shared_ptr<Rows> Connection::Scan(const std::string& table,
+                                       const std::vector<std::string>& columns) {
+  auto rows = Use([&](Session& session) -> arrow::Result<std::shared_ptr<Rows>> {
+    ARROW_RETURN_NOT_OK(CheckOutsideTransaction(session));
+    ScanOptions options;
+    options.columns = columns;
+    ARROW_ASSIGN_OR_RAISE(auto reader, database_->Scan(table, options));
+    return std::make_shared<Rows>(link_, std::move(reader));
+  });
+  std::erase_if(scans_, [](const auto& scan) { return scan.expired(); });
+  scans_.push_back(rows);
+  return rows;
+}
+
 void Connection::Interrupt() {
   RaiseIfError(CheckProcess(*link_));
   const std::lock_guard lock(link_->mutex);
@@ -193,7 +246,7 @@ void Connection::Close() {
   arrow::Status status;
   {
     const nb::gil_scoped_release released;
-    if (const auto rows = open_rows_.lock()) rows->Drop("the connection is closed");
+    DropRows();
     prepared_.clear();
     link_->session.reset();  // rolls an open transaction back
     if (database_.use_count() == 1) status = database_->Close();

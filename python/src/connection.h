@@ -5,8 +5,10 @@
 
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "pyralog/database.h"
 #include "src/parameters.h"
@@ -34,6 +36,13 @@ class Connection {
   int64_t RunMany(const std::string& sql, nb::iterable rows, nb::object resolve);
   // BEGIN, COMMIT, ROLLBACK: as Run, but what is prepared stays good.
   void RunPlain(const std::string& sql);
+  // Adds the rows of an object with __arrow_c_stream__ to a table, past SQL, in a transaction of its
+  // own, and gives their number. With `key`, the table is made first: of the stream's schema, with
+  // these columns as primary key.
+  int64_t AppendArrow(const std::string& table, nb::handle rows,
+                      const std::optional<std::vector<std::string>>& key);
+  // The rows of a table, past SQL; no columns: all.
+  std::shared_ptr<Rows> Scan(const std::string& table, const std::vector<std::string>& columns);
   void Interrupt();
   bool InTransaction();
   bool closed() const;
@@ -43,6 +52,8 @@ class Connection {
  private:
   template <class Call>
   auto Use(Call call);
+  // What is open says from now on that the connection is closed.
+  void DropRows();
   // The statement, prepared now or before.
   arrow::Result<PreparedStatement*> Prepared(Session& session, const std::string& sql);
   arrow::Result<StatementResult> RunPrepared(Session& session, const std::string& sql,
@@ -51,6 +62,7 @@ class Connection {
   std::shared_ptr<Database> database_;
   const std::shared_ptr<SessionLink> link_;
   std::weak_ptr<Rows> open_rows_;
+  std::vector<std::weak_ptr<Rows>> scans_;
   // The newest first.
   std::list<std::pair<std::string, std::unique_ptr<PreparedStatement>>> prepared_;
 };

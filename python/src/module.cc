@@ -150,6 +150,8 @@ NB_MODULE(_pyralog, module) {
       .def("run", &Connection::Run, "sql"_a, "parameters"_a.none(), "resolve"_a.none())
       .def("run_many", &Connection::RunMany, "sql"_a, "rows"_a, "resolve"_a.none())
       .def("run_plain", &Connection::RunPlain, "sql"_a)
+      .def("append_arrow", &Connection::AppendArrow, "table"_a, "rows"_a, "key"_a.none())
+      .def("scan", &Connection::Scan, "table"_a, "columns"_a)
       .def("duplicate", &Connection::Duplicate)
       .def("interrupt", &Connection::Interrupt)
       .def("in_transaction", &Connection::InTransaction)

@@ -75,9 +75,11 @@ arrow::Result<lsm::TableSchemaPtr> StorageSchema(const TableDef& def) {
     const ColumnDef& column = def.columns[i];
     const bool in_key =
         std::find(def.key.begin(), def.key.end(), static_cast<int>(i)) != def.key.end();
-    fields.push_back(arrow::field(column.name, column.type, column.nullable && !in_key));
+    fields.push_back(
+        arrow::field(column.name, column.type, column.nullable && !in_key, column.metadata));
   }
-  ARROW_ASSIGN_OR_RAISE(auto made, lsm::MakeTableSchema(arrow::schema(std::move(fields)), def.key));
+  ARROW_ASSIGN_OR_RAISE(
+      auto made, lsm::MakeTableSchema(arrow::schema(std::move(fields), def.metadata), def.key));
   if (def.unique.empty() && def.foreign_keys.empty()) return made;
   auto schema = std::make_shared<lsm::TableSchema>(*made);
   const auto ids_of = [&](const std::vector<int>& columns) {

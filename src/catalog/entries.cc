@@ -24,7 +24,8 @@ constexpr int kCommentVersion = 2;     // comments
 constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY, indexes
 constexpr int kHashVersion = 4;        // hashes of external files
 constexpr int kComputedVersion = 5;    // generated columns; identities that must not be given
-constexpr int kEntryVersion = kComputedVersion;
+constexpr int kArrowVersion = 6;       // columns that came as Arrow
+constexpr int kEntryVersion = kArrowVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -60,8 +61,11 @@ std::string TypeToText(const std::shared_ptr<arrow::DataType>& type) {
   return buffer.ok() ? arrow::util::base64_encode(std::string_view(**buffer)) : std::string();
 }
 
-arrow::Result<std::shared_ptr<arrow::DataType>> TypeFromText(const std::string& text) {
-  if (const auto plain = PlainTypes().find(text); plain != PlainTypes().end()) return plain->second;
+// A field without a name. An extension type that is not registered here is its storage, and the
+// field's metadata say which it is.
+arrow::Result<std::shared_ptr<arrow::Field>> TypeFromText(const std::string& text) {
+  if (const auto plain = PlainTypes().find(text); plain != PlainTypes().end())
+    return arrow::field("", plain->second);
   const auto decode = [&]() -> arrow::Result<std::shared_ptr<arrow::Schema>> {
     ARROW_ASSIGN_OR_RAISE(const std::string bytes, arrow::util::base64_decode(text));
     arrow::io::BufferReader reader(arrow::Buffer::FromString(bytes));
@@ -73,7 +77,39 @@ arrow::Result<std::shared_ptr<arrow::DataType>> TypeFromText(const std::string& 
     return MakeError(ErrorCode::kDamaged, "a catalog entry holds '" + text +
                                               "', which is no type that this build knows");
   }
-  return (*schema)->field(0)->type();
+  return (*schema)->field(0);
+}
+
+// Keys and values may be any bytes.
+json MetadataToJson(const arrow::KeyValueMetadata& metadata) {
+  json j = json::array();
+  for (int64_t i = 0; i < metadata.size(); ++i) {
+    j.push_back({arrow::util::base64_encode(metadata.key(i)),
+                 arrow::util::base64_encode(metadata.value(i))});
+  }
+  return j;
+}
+
+arrow::Result<std::shared_ptr<const arrow::KeyValueMetadata>> MetadataFromJson(const json& j) {
+  auto metadata = std::make_shared<arrow::KeyValueMetadata>();
+  for (const json& pair : j) {
+    ARROW_ASSIGN_OR_RAISE(auto key, arrow::util::base64_decode(pair.at(0).get<std::string>()));
+    ARROW_ASSIGN_OR_RAISE(auto value, arrow::util::base64_decode(pair.at(1).get<std::string>()));
+    metadata->Append(std::move(key), std::move(value));
+  }
+  return metadata;
+}
+
+bool HasAny(const std::shared_ptr<const arrow::KeyValueMetadata>& metadata) {
+  return metadata != nullptr && metadata->size() > 0;
+}
+
+bool CameAsArrow(const Entry& entry) {
+  if (entry.table == nullptr) return false;
+  bool came = HasAny(entry.table->metadata);
+  for (const ColumnDef& column : entry.table->columns)
+    came = came || column.arrow_first || HasAny(column.metadata);
+  return came;
 }
 
 json ColumnToJson(const ColumnDef& column) {
@@ -86,19 +122,28 @@ json ColumnToJson(const ColumnDef& column) {
   if (column.identity != Identity::kNone) {
     j["identity"] = column.identity == Identity::kAlways ? "always" : "by default";
   }
+  if (column.arrow_first) j["arrow_first"] = true;
+  if (HasAny(column.metadata)) j["metadata"] = MetadataToJson(*column.metadata);
   return j;
 }
 
 arrow::Result<ColumnDef> ColumnFromJson(const json& j) {
   ColumnDef column;
   column.name = j.at("name").get<std::string>();
-  ARROW_ASSIGN_OR_RAISE(column.type, TypeFromText(j.at("type").get<std::string>()));
+  ARROW_ASSIGN_OR_RAISE(const auto field, TypeFromText(j.at("type").get<std::string>()));
+  column.type = field->type();
+  column.metadata = field->metadata();
   column.sql_type = j.at("sql_type").get<std::string>();
   column.nullable = j.at("nullable").get<bool>();
   if (j.contains("default")) column.default_sql = j.at("default").get<std::string>();
   if (j.contains("comment")) column.comment = j.at("comment").get<std::string>();
   if (j.contains("identity")) {
     column.identity = j.at("identity") == "always" ? Identity::kAlways : Identity::kByDefault;
+  }
+  column.arrow_first = j.value("arrow_first", false);
+  if (j.contains("metadata")) {
+    ARROW_ASSIGN_OR_RAISE(const auto metadata, MetadataFromJson(j.at("metadata")));
+    column.metadata = column.metadata ? column.metadata->Merge(*metadata) : metadata;
   }
   return column;
 }
@@ -156,6 +201,7 @@ json TableToJson(const TableDef& table) {
                               {"sql_type", column.sql_type},
                               {"expression", column.expression}});
   }
+  if (HasAny(table.metadata)) j["metadata"] = MetadataToJson(*table.metadata);
   return j;
 }
 
@@ -197,6 +243,9 @@ arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry,
     table->generated.push_back(
         {column.at("position").get<int>(), column.at("name").get<std::string>(),
          column.at("sql_type").get<std::string>(), column.at("expression").get<std::string>()});
+  }
+  if (j.contains("metadata")) {
+    ARROW_ASSIGN_OR_RAISE(table->metadata, MetadataFromJson(j.at("metadata")));
   }
   return table;
 }
@@ -242,6 +291,7 @@ bool HasComputed(const Entry& entry) {
 
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
 int VersionOf(const Entry& entry) {
+  if (CameAsArrow(entry)) return kArrowVersion;
   if (HasHashes(entry)) return kHashVersion;
   if (HasComputed(entry)) return kComputedVersion;
   if (entry.table && (!entry.table->unique.empty() || !entry.table->foreign_keys.empty() ||

@@ -12,6 +12,7 @@
 
 #include "arrow/result.h"
 #include "arrow/type.h"
+#include "arrow/util/key_value_metadata.h"
 #include "pyralog/ids.h"
 
 namespace pyralog::catalog {
@@ -41,6 +42,9 @@ struct ColumnDef {
   std::optional<std::string> default_sql;  // an expression's text
   std::optional<std::string> comment = std::nullopt;
   Identity identity = Identity::kNone;  // then the default takes from a sequence of the table's
+  // The Arrow type came first and is kept; sql_type is what SQL sees of it. (sql/stored_values.h)
+  bool arrow_first = false;
+  std::shared_ptr<const arrow::KeyValueMetadata> metadata = nullptr;  // of the Arrow field
 };
 
 // A column that is computed when it is read; nothing of it is stored.
@@ -88,6 +92,7 @@ struct TableDef {
   std::vector<ForeignKeyDef> foreign_keys;  // parallel to lsm::TableSchema::references
   std::vector<IndexDef> indexes;
   std::vector<GeneratedColumn> generated;  // by position; `columns` has the stored ones only
+  std::shared_ptr<const arrow::KeyValueMetadata> metadata = nullptr;  // of the Arrow schema
 };
 
 struct ViewDef {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "arrow/array/concatenate.h"
 #include "arrow/util/byte_size.h"
 #include "lsm/segment.h"
 #include "lsm/segment_encoding.h"
@@ -46,7 +45,7 @@ class SmallPiecesUnit final : public SourceUnit {
     if (!columns_[column]) {
       arrow::ArrayVector parts;
       for (const auto& piece : pieces_) parts.push_back(piece->column(column));
-      ARROW_ASSIGN_OR_RAISE(columns_[column], arrow::Concatenate(parts));
+      ARROW_ASSIGN_OR_RAISE(columns_[column], Concatenated(parts));
     }
     return columns_[column];
   }
@@ -61,6 +60,13 @@ class SmallPiecesUnit final : public SourceUnit {
   mutable arrow::ArrayVector columns_ GUARDED_BY(mutex_);
 };
 
+bool HasTypesOf(const arrow::RecordBatch& batch, const arrow::Schema& schema) {
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    if (!batch.column(i)->type()->Equals(schema.field(i)->type())) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatenateBatches(
@@ -72,7 +78,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ConcatenateBatches(
     arrow::ArrayVector parts;
     parts.reserve(batches.size());
     for (const auto& batch : batches) parts.push_back(batch->column(c));
-    ARROW_ASSIGN_OR_RAISE(columns[c], arrow::Concatenate(parts));
+    ARROW_ASSIGN_OR_RAISE(columns[c], Concatenated(parts));
     // Concatenated views keep each part's data buffer; one buffer takes their place.
     if (columns[c]->data()->buffers.size() > 3) {
       ARROW_ASSIGN_OR_RAISE(columns[c], ToStorage(columns[c]));
@@ -111,6 +117,11 @@ arrow::Status MemTable::MergePieces() {
     arrow::RecordBatchVector batches;
     for (size_t i = first; i < pieces_.size(); ++i) batches.push_back(pieces_[i].batch);
     ARROW_ASSIGN_OR_RAISE(auto merged, ConcatenateBatches(batches));
+    if (!HasTypesOf(*merged, *schema_->arrow)) {
+      // No dictionary of the type has all values; the log and the rows that are read need the type.
+      for (size_t i = first; i < pieces_.size(); ++i) pieces_[i].rank = kTopRank;
+      return arrow::Status::OK();
+    }
     const Piece piece{pieces_[first].first, std::max(rank + 1, RankOf(merged->num_rows())),
                       std::move(merged)};
     pieces_.resize(first);

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "arrow/array/builder_primitive.h"
+#include "arrow/array/concatenate.h"
 #include "arrow/array/util.h"
 #include "arrow/buffer_builder.h"
 #include "arrow/compute/api_vector.h"
@@ -12,7 +14,6 @@
 #include "arrow/extension_type.h"
 #include "arrow/util/bit_util.h"
 #include "arrow/util/checked_cast.h"
-#include "pyralog/error.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -39,6 +40,17 @@ bool NeedsRewrite(const arrow::DataType& type) {
   }
   for (const auto& field : type.fields()) {
     if (NeedsRewrite(*field->type())) return true;
+  }
+  return false;
+}
+
+bool HasDictionary(const arrow::DataType& type) {
+  if (type.id() == arrow::Type::DICTIONARY) return true;
+  if (type.id() == arrow::Type::EXTENSION) {
+    return HasDictionary(*checked_cast<const arrow::ExtensionType&>(type).storage_type());
+  }
+  for (const auto& field : type.fields()) {
+    if (HasDictionary(*field->type())) return true;
   }
   return false;
 }
@@ -165,25 +177,55 @@ arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data) {
   return result;
 }
 
+// Every value becomes an entry of its own, where Arrow cannot tell which are equal.
+arrow::Result<std::shared_ptr<arrow::Array>> RowNumbers(const arrow::Array& values) {
+  arrow::Int32Builder numbers;
+  for (int64_t i = 0; i < values.length(); ++i) {
+    ARROW_RETURN_NOT_OK(values.IsNull(i) ? numbers.AppendNull()
+                                         : numbers.Append(static_cast<int32_t>(i)));
+  }
+  return numbers.Finish();
+}
+
 arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(
     const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical) {
   const auto& type = checked_cast<const arrow::DictionaryType&>(*logical);
-  ARROW_ASSIGN_OR_RAISE(auto values, FromStorage(stored, type.value_type()));
+  ARROW_ASSIGN_OR_RAISE(auto entries, FromStorage(stored, type.value_type()));
   auto context = SingleThreaded();
-  ARROW_ASSIGN_OR_RAISE(arrow::Datum encoded,
-                        arrow::compute::DictionaryEncode(
-                            values, arrow::compute::DictionaryEncodeOptions::Defaults(), &context));
-  const auto array = encoded.make_array();
-  const auto& dictionary = checked_cast<const arrow::DictionaryArray&>(*array);
-  auto indices = arrow::compute::Cast(*dictionary.indices(), type.index_type(),
-                                      arrow::compute::CastOptions::Safe(), &context);
-  if (!indices.ok()) {
-    return MakeError(ErrorCode::kNotSupported,
-                     std::to_string(dictionary.dictionary()->length()) +
-                         " distinct values do not fit the dictionary type " + logical->ToString() +
-                         "; cast the column to " + type.value_type()->ToString());
+  const auto encoded = arrow::compute::DictionaryEncode(
+      entries, arrow::compute::DictionaryEncodeOptions::Defaults(), &context);
+  std::shared_ptr<arrow::Array> indices;
+  if (encoded.ok()) {
+    const auto array = encoded->make_array();
+    const auto& dictionary = checked_cast<const arrow::DictionaryArray&>(*array);
+    indices = dictionary.indices();
+    entries = dictionary.dictionary();
+  } else {
+    ARROW_ASSIGN_OR_RAISE(indices, RowNumbers(*entries));
   }
-  return arrow::DictionaryArray::FromArrays(logical, *indices, dictionary.dictionary());
+  const auto fitting = arrow::compute::Cast(*indices, type.index_type(),
+                                            arrow::compute::CastOptions::Safe(), &context);
+  if (fitting.ok()) indices = *fitting;
+  return arrow::DictionaryArray::FromArrays(
+      arrow::dictionary(indices->type(), entries->type(), type.ordered()), indices, entries);
+}
+
+// A nested array of other children, whose rows stay where they are.
+arrow::Result<std::shared_ptr<arrow::Array>> ChildrenFromStorage(
+    const arrow::Array& stored, const std::shared_ptr<arrow::DataType>& logical) {
+  auto data = stored.data()->Copy();
+  data->type = logical;
+  arrow::FieldVector fields = logical->fields();
+  bool fits = true;
+  for (int i = 0; i < logical->num_fields(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto child,
+                          FromStorage(arrow::MakeArray(data->child_data[i]), fields[i]->type()));
+    fits = fits && child->type()->Equals(fields[i]->type());
+    fields[i] = fields[i]->WithType(child->type());
+    data->child_data[i] = child->data();
+  }
+  if (!fits) data->type = WithChildren(logical, std::move(fields));
+  return arrow::MakeArray(data);
 }
 
 }  // namespace
@@ -217,13 +259,32 @@ arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
   if (logical->id() == arrow::Type::EXTENSION) {
     const auto& type = checked_cast<const arrow::ExtensionType&>(*logical);
     ARROW_ASSIGN_OR_RAISE(auto storage, FromStorage(stored, type.storage_type()));
+    if (!storage->type()->Equals(type.storage_type())) return storage;
     return arrow::ExtensionType::WrapArray(logical, storage);
+  }
+  if (stored->type_id() == logical->id() && logical->num_fields() > 0 &&
+      stored->type()->num_fields() == logical->num_fields()) {
+    return ChildrenFromStorage(*stored, logical);
   }
   auto context = SingleThreaded();
   ARROW_ASSIGN_OR_RAISE(
       arrow::Datum cast,
       arrow::compute::Cast(stored, logical, arrow::compute::CastOptions::Safe(), &context));
   return cast.make_array();
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> Concatenated(const arrow::ArrayVector& parts) {
+  if (parts.size() == 1) return parts[0];
+  if (!HasDictionary(*parts[0]->type())) return arrow::Concatenate(parts);
+  auto joined = arrow::Concatenate(parts);
+  if (joined.ok()) return joined;
+  arrow::ArrayVector stored;
+  for (const auto& part : parts) {
+    ARROW_ASSIGN_OR_RAISE(auto plain, ToStorage(part));
+    stored.push_back(std::move(plain));
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto whole, arrow::Concatenate(stored));
+  return FromStorage(whole, parts[0]->type());
 }
 
 }  // namespace pyralog::lsm

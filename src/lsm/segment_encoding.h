@@ -23,9 +23,13 @@ std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataTy
 // where neither applies.
 arrow::Result<std::shared_ptr<arrow::Array>> ToStorage(const std::shared_ptr<arrow::Array>& array);
 
-// A stored array as the logical type: itself when the types are equal, else a lossless cast.
-// kNotSupported when a dictionary's index type has no room for the distinct values of the array.
+// A stored array as the logical type: itself when the types are equal, else a lossless cast. A
+// dictionary whose indices cannot count the distinct values of the array, at any depth, gets indices
+// of 32 bits: the rows have the logical type when they are taken in smaller parts.
 arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
     const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical);
+
+// The parts, which have one logical type, one behind the other; dictionaries as in FromStorage.
+arrow::Result<std::shared_ptr<arrow::Array>> Concatenated(const arrow::ArrayVector& parts);
 
 }  // namespace pyralog::lsm

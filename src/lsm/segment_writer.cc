@@ -187,7 +187,9 @@ class SegmentWriterImpl final : public SegmentWriter {
     }
     for (int i = 0; i < batch.num_columns(); ++i) {
       const auto& field = schema_->arrow->field(i);
-      if (batch.column_data(i)->type->Equals(*field->type())) continue;
+      const auto& type = batch.column_data(i)->type;
+      if (type->Equals(*field->type()) || StorageType(type)->Equals(StorageType(field->type())))
+        continue;
       return CannotAppend("column '" + field->name() + "' has type " +
                           batch.column_data(i)->type->ToString() + " where the table has " +
                           field->type()->ToString());

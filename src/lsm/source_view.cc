@@ -4,9 +4,9 @@
 #include <bit>
 #include <numeric>
 
-#include "arrow/array/concatenate.h"
 #include "arrow/array/util.h"
 #include "lsm/row_selection.h"
+#include "lsm/segment_encoding.h"
 #include "pyralog/error.h"
 
 namespace pyralog::lsm {
@@ -200,7 +200,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(
     i = end;
   }
   if (parts.empty()) return arrow::MakeEmptyArray(schema_->arrow->field(column)->type());
-  return parts.size() == 1 ? parts[0] : arrow::Concatenate(parts);
+  return Concatenated(parts);
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> SourceView::Fetch(

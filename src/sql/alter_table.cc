@@ -10,7 +10,6 @@
 #include "duckdb/parser/parsed_data/comment_on_column_info.hpp"
 #include "duckdb/planner/binder.hpp"
 #include "duckdb/planner/expression_binder/constant_binder.hpp"
-#include "lsm/key.h"
 #include "sql/alter_type.h"
 #include "sql/arrow_vectors.h"
 #include "sql/column_refs.h"
@@ -312,10 +311,7 @@ class TableAlteration {
     const auto& key = info.constraint->Cast<duckdb::UniqueConstraint>();
     for (const std::string& name : key.GetColumnNames()) {
       const int column = Column(name);
-      if (!lsm::CheckKeyType(*table_.columns[column].type).ok()) {
-        ThrowNotSupported("PRIMARY KEY on column " + Quoted(name) + " of type " +
-                          table_.columns[column].sql_type);
-      }
+      ThrowIfError(CheckKeyColumn(table_.columns[column]));
       next_.columns[column].nullable = false;
       next_.key.push_back(column);
     }

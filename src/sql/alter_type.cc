@@ -9,7 +9,6 @@
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/planner/binder.hpp"
 #include "duckdb/planner/expression_binder/alter_binder.hpp"
-#include "lsm/key.h"
 #include "sql/arrow_vectors.h"
 #include "sql/column_refs.h"
 #include "sql/enum_column.h"
@@ -195,10 +194,10 @@ void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction
   const catalog::ColumnDef made = ValueOrThrow(ColumnFromSqlType(column.name, change.type));
   column.type = made.type;
   column.sql_type = made.sql_type;
+  column.arrow_first = false;
+  column.metadata = nullptr;  // it may say which extension type the old one was
   const bool in_key = std::ranges::find(table.key, change.column) != table.key.end();
-  if (in_key && !lsm::CheckKeyType(*column.type).ok()) {
-    ThrowNotSupported("PRIMARY KEY on column \"" + column.name + "\" of type " + column.sql_type);
-  }
+  if (in_key) ThrowIfError(CheckKeyColumn(column));
   CheckForeignKeysAllow(transaction, table, change.column);
   const bool checked = std::ranges::any_of(table.checks, [&](const std::string& check) {
     return ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table).contains(change.column);

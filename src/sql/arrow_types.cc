@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "arrow/extension_type.h"
 #include "duckdb/catalog/default/default_types.hpp"
 #include "duckdb/common/extra_type_info.hpp"
 #include "duckdb/common/type_visitor.hpp"
@@ -74,7 +75,8 @@ TypeLayout StoredEnumLayout(const LogicalType& type) {
 }
 
 arrow::Result<TypeLayout> StructLayout(const Use& use, const LogicalType& type) {
-  if (!use.result && duckdb::StructType::IsUnnamed(type)) return NotStored(type);
+  const bool is_row = type.id() == LogicalTypeId::STRUCT && duckdb::StructType::IsUnnamed(type);
+  if (!use.result && is_row) return NotStored(type);
   TypeLayout result = Other(type, nullptr, Layout::kStruct, 0, false);
   arrow::FieldVector fields;
   for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
@@ -123,6 +125,10 @@ arrow::Result<TypeLayout> NestedLayout(const Use& use, const LogicalType& type) 
       return MapLayout(use, type);
     case LogicalTypeId::ARRAY:
       return ArrayLayout(use, type);
+    case LogicalTypeId::UNION:
+    case LogicalTypeId::VARIANT:
+      if (use.result) return NotStored(type);
+      return StructLayout(use, type);  // as DuckDB's vectors have them
     default:
       return NotStored(type);
   }
@@ -194,13 +200,22 @@ arrow::Result<TypeLayout> ScalarLayout(const Use& use, const LogicalType& type) 
     case LogicalTypeId::BLOB:
       return Other(type, arrow::binary_view(), Layout::kView, 16, true);
     case LogicalTypeId::BIT:
+    case LogicalTypeId::GEOMETRY:
+      if (use.result) return NotStored(type);
+      // A coordinate system needs a catalog of them to be read again.
+      if (type.id() == LogicalTypeId::GEOMETRY && type.ToString() != "GEOMETRY")
+        return NotStored(type);
       return Other(type, arrow::binary_view(), Layout::kView, 16, false);
+    case LogicalTypeId::BIGNUM:
+      if (use.result) return NotStored(type);
+      return Other(type, arrow::utf8_view(), Layout::kCastText, 16, false);
     default:
       return TemporalLayout(use, type);
   }
 }
 
-arrow::Result<TypeLayout> EnumLayout(const LogicalType& type) {
+// Of results: a dictionary of the names.
+TypeLayout EnumLayout(const LogicalType& type) {
   const auto codes = type.InternalType() == duckdb::PhysicalType::UINT8    ? arrow::uint8()
                      : type.InternalType() == duckdb::PhysicalType::UINT16 ? arrow::uint16()
                                                                            : arrow::uint32();
@@ -240,7 +255,6 @@ arrow::Result<TypeLayout> ResultLayout(const Use& use, const LogicalType& type) 
       return UnionLayout(use, type);
     case LogicalTypeId::UUID:
     case LogicalTypeId::TIME_TZ:
-    case LogicalTypeId::BIT:
       return NotStored(type);
     default:
       return ScalarLayout(use, type);
@@ -294,23 +308,24 @@ std::string EnumName(const LogicalType& type) {
   return result + ")";
 }
 
-std::string UnionName(const LogicalType& type) {
-  std::string result = "UNION(";
-  for (duckdb::idx_t i = 0; i < duckdb::UnionType::GetMemberCount(type); ++i) {
-    if (i > 0) result += ", ";
-    result += duckdb::KeywordHelper::WriteQuoted(duckdb::UnionType::GetMemberName(type, i), '"') +
-              " " + SqlTypeName(duckdb::UnionType::GetMemberType(type, i));
-  }
-  return result + ")";
-}
-
-std::string StructName(const LogicalType& type) {
-  std::string result = "STRUCT(";
-  for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type)) {
+// "STRUCT(a INTEGER, ...)"
+std::string NameWithFields(std::string result, const duckdb::child_list_t<LogicalType>& fields) {
+  result += "(";
+  for (const auto& [name, child] : fields) {
     if (result.back() != '(') result += ", ";
     result += duckdb::KeywordHelper::WriteQuoted(name, '"') + " " + SqlTypeName(child);
   }
   return result + ")";
+}
+
+// Whether arrays of both types have the same bytes, though they say something different of them.
+bool LiesTheSame(const arrow::DataType& stored, const arrow::DataType& sql) {
+  if (stored.id() == arrow::Type::EXTENSION) {
+    return static_cast<const arrow::ExtensionType&>(stored).storage_type()->Equals(sql);
+  }
+  return stored.id() == arrow::Type::TIMESTAMP && sql.id() == arrow::Type::TIMESTAMP &&
+         static_cast<const arrow::TimestampType&>(stored).unit() ==
+             static_cast<const arrow::TimestampType&>(sql).unit();
 }
 
 }  // namespace
@@ -342,11 +357,13 @@ std::string SqlTypeName(const LogicalType& type) {
   if (type.IsJSONType()) return "JSON";
   switch (type.id()) {
     case LogicalTypeId::STRUCT:
-      return StructName(type);
+      return NameWithFields("STRUCT", duckdb::StructType::GetChildTypes(type));
+    case LogicalTypeId::UNION:
+      return NameWithFields("UNION", duckdb::UnionType::CopyMemberTypes(type));
     case LogicalTypeId::ENUM:
       return EnumName(type);
-    case LogicalTypeId::UNION:
-      return UnionName(type);
+    case LogicalTypeId::GEOMETRY:
+      return "GEOMETRY";
     case LogicalTypeId::LIST:
       return SqlTypeName(duckdb::ListType::GetChildType(type)) + "[]";
     case LogicalTypeId::ARRAY:
@@ -373,6 +390,8 @@ arrow::Result<catalog::ColumnDef> ColumnFromSqlType(std::string name, const Logi
   column.name = std::move(name);
   column.type = std::move(layout->arrow);
   column.sql_type = SqlTypeName(type);
+  // What is read back must be what is written.
+  ARROW_RETURN_NOT_OK(LayoutOfColumn(column).status());
   return column;
 }
 
@@ -381,7 +400,12 @@ arrow::Result<LogicalType> SqlTypeOfColumn(const catalog::ColumnDef& column) {
   switch (id) {
     case LogicalTypeId::UNBOUND:  // has arguments, or is no built-in name
     case LogicalTypeId::DECIMAL:
+    case LogicalTypeId::ENUM:
       break;
+    case LogicalTypeId::VARIANT:
+      return LogicalType::VARIANT();
+    case LogicalTypeId::GEOMETRY:
+      return LogicalType::GEOMETRY();
     default:
       return LogicalType(id);
   }
@@ -406,13 +430,21 @@ arrow::Result<LogicalType> SqlTypeOfColumn(const catalog::ColumnDef& column) {
 arrow::Result<TypeLayout> LayoutOfColumn(const catalog::ColumnDef& column) {
   ARROW_ASSIGN_OR_RAISE(auto type, SqlTypeOfColumn(column));
   ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOf(type));
-  if (!layout.arrow->Equals(*column.type)) {
-    return MakeError(ErrorCode::kInvalidArgument, "column \"" + column.name + "\" of SQL type " +
-                                                      column.sql_type + " is stored as " +
-                                                      column.type->ToString() + ", not as " +
-                                                      layout.arrow->ToString());
+  if (layout.arrow->Equals(*column.type)) return layout;
+  if (column.arrow_first) {
+    if (LiesTheSame(*column.type, *layout.arrow)) {
+      layout.arrow = column.type;
+      layout.ordered = layout.ordered && column.type->id() != arrow::Type::EXTENSION;
+      return layout;
+    }
+    TypeLayout stored = Other(type, column.type, Layout::kStored, 0, false);
+    stored.children.push_back(std::move(layout));
+    return stored;
   }
-  return layout;
+  return MakeError(ErrorCode::kInvalidArgument, "column \"" + column.name + "\" of SQL type " +
+                                                    column.sql_type + " is stored as " +
+                                                    column.type->ToString() + ", not as " +
+                                                    layout.arrow->ToString());
 }
 
 }  // namespace pyralog::sql

@@ -17,6 +17,10 @@
 //                                                                        microseconds
 //   struct, list, map,        STRUCT, LIST, MAP, ARRAY                   child by child
 //   fixed list
+//   struct                    UNION: the member's number, then the       child by child
+//                             members; VARIANT: DuckDB's own parts
+//   utf8_view                 BIGNUM, as digits                          cast
+//   binary_view               GEOMETRY, as WKB                           offsets become pointers
 //
 // DECIMAL takes the narrowest of decimal32, decimal64 and decimal128 that holds its digits.
 #pragma once
@@ -40,8 +44,10 @@ enum class Layout {
   kView,     // 16-byte views
   kInterval,
   kStruct,
-  kList,   // list and map: 32-bit offsets, one child (of a map: its entries)
-  kArray,  // fixed_size_list
+  kList,      // list and map: 32-bit offsets, one child (of a map: its entries)
+  kArray,     // fixed_size_list
+  kCastText,  // utf8_view, by DuckDB's casts
+  kStored,    // another Arrow type, see stored_values.h; the child is the one of the SQL type
   // Of results only:
   kOffsets,         // utf8, binary: 32-bit offsets, then the bytes
   kWideDecimal,     // any DECIMAL to decimal128
@@ -64,8 +70,7 @@ struct TypeLayout {
   std::vector<TypeLayout> children;
 };
 
-// kNotSupported, naming the type, for one that cannot be stored exactly (UNION, VARIANT,
-// BIGNUM, ...).
+// kNotSupported, naming the type, for one that cannot be stored exactly.
 arrow::Result<TypeLayout> LayoutOf(const duckdb::LogicalType& type);
 
 // How a result column of any SQL type leaves as Arrow: in types that every Arrow reader knows.

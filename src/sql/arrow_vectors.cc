@@ -2,9 +2,14 @@
 #include <cstring>
 #include <utility>
 
+#include "duckdb/common/type_visitor.hpp"
 #include "duckdb/common/types/hugeint.hpp"
+#include "duckdb/common/vector_operations/vector_operations.hpp"
+#include "pyralog/error.h"
 #include "sql/arrow_vectors_fill.h"
+#include "sql/errors.h"
 #include "sql/mask.h"
+#include "sql/stored_values.h"
 
 namespace pyralog::sql {
 namespace {
@@ -71,14 +76,30 @@ struct StoredInterval {
   int32_t months, days;
   int64_t nanos;
 };
-struct ToInterval {
-  duckdb::interval_t operator()(const StoredInterval& stored) const {
-    duckdb::interval_t result;
-    result.months = stored.months;
-    result.days = stored.days;
-    result.micros = stored.nanos / 1000;
-    return result;
+// What is below a microsecond has no place in an INTERVAL.
+class IntervalFiller final : public ColumnFiller {
+ protected:
+  void BindData(const arrow::ArrayData& data) override {
+    values_ = data.buffers[1] ? data.buffers[1]->data_as<StoredInterval>() : nullptr;
   }
+  void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
+    auto* const to = FlatVector::GetDataUnsafe<duckdb::interval_t>(out) + at;
+    for (int64_t i = 0; i < count; ++i) {
+      const StoredInterval& stored = values_[row + i];
+      if (stored.nanos % 1000 != 0 && !IsNullAt(row + i)) {
+        ThrowStatus(MakeError(ErrorCode::kInvalidArgument,
+                              "a value of the stored type month_day_nano_interval has nanoseconds, "
+                              "and SQL's INTERVAL keeps microseconds; read it through the Arrow "
+                              "interfaces"));
+      }
+      to[i].months = stored.months;
+      to[i].days = stored.days;
+      to[i].micros = stored.nanos / 1000;
+    }
+  }
+
+ private:
+  const StoredInterval* values_ = nullptr;
 };
 
 // Big-endian bytes to two words; `kFlip` is what the upper one differs by (the sign bit, of HUGEINT
@@ -148,6 +169,116 @@ class ViewFiller final : public ColumnFiller {
   std::vector<const uint8_t*> buffers_;
 };
 
+// Text that is cast to the vector's type.
+class CastFiller final : public ColumnFiller {
+ protected:
+  void BindData(const arrow::ArrayData& data) override {
+    text_.Bind(arrow::MakeArray(std::make_shared<arrow::ArrayData>(data)));
+    offset_ = data.offset;
+  }
+  void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
+    for (int64_t done = 0; done < count; done += STANDARD_VECTOR_SIZE) {
+      const auto part = std::min<int64_t>(STANDARD_VECTOR_SIZE, count - done);
+      Vector text(duckdb::LogicalType::VARCHAR);
+      text_.CopyRange(row - offset_ + done, part, 0, text);
+      Vector values(out.GetType());
+      duckdb::VectorOperations::DefaultCast(text, values, static_cast<idx_t>(part), true);
+      duckdb::VectorOperations::Copy(values, out, static_cast<idx_t>(part), 0,
+                                     at + static_cast<idx_t>(done));
+    }
+  }
+
+ private:
+  ViewFiller text_;
+  int64_t offset_ = 0;
+};
+
+// A column whose Arrow type came first: rows are converted when they are asked for.
+class StoredFiller final : public VectorFiller {
+ public:
+  StoredFiller(const TypeLayout& layout, std::string name)
+      : name_(std::move(name)),
+        sql_(layout.children[0].arrow),
+        filler_(MakeColumnFiller(layout.children[0])) {}
+
+  void Fill(const std::shared_ptr<arrow::Array>& array, int64_t offset, idx_t count,
+            Vector& out) override {
+    Copy(*array, offset, static_cast<int64_t>(count), 0, out);
+  }
+  void FillSelected(const std::shared_ptr<arrow::Array>& array, int64_t offset, const uint16_t* sel,
+                    idx_t count, Vector& out) override {
+    for (idx_t i = 0; i < count;) {
+      idx_t end = i + 1;
+      while (end < count && sel[end] == sel[end - 1] + 1) ++end;
+      Copy(*array, offset + sel[i], static_cast<int64_t>(end - i), i, out);
+      i = end;
+    }
+  }
+  void AppendMasked(const std::shared_ptr<arrow::Array>& array, int64_t offset,
+                    std::span<const uint64_t> mask, idx_t at, Vector& out) override {
+    for (const uint64_t word : mask) {
+      for (uint64_t bits = word; bits != 0;) {
+        const int first = std::countr_zero(bits);
+        const int length = std::countr_one(bits >> first);
+        Copy(*array, offset + first, length, at, out);
+        at += length;
+        bits = first + length == 64 ? 0 : bits >> (first + length) << (first + length);
+      }
+      offset += 64;
+    }
+  }
+
+ private:
+  void Copy(const arrow::Array& array, int64_t offset, int64_t count, idx_t at, Vector& out) {
+    auto converted = StoredToSql(array.Slice(offset, count), sql_);
+    if (!converted.ok()) {
+      ThrowStatus(MakeError(GetErrorCode(converted.status()),
+                            "column \"" + name_ + "\": " + converted.status().message()));
+    }
+    filler_->Bind(*converted);
+    filler_->CopyRange(0, count, at, out);
+  }
+
+  const std::string name_;
+  const std::shared_ptr<arrow::DataType> sql_;
+  const std::unique_ptr<ColumnFiller> filler_;
+};
+
+// Says in errors which column it fills.
+class NamedFiller final : public VectorFiller {
+ public:
+  NamedFiller(std::unique_ptr<VectorFiller> filler, std::string name)
+      : filler_(std::move(filler)), name_(std::move(name)) {}
+
+  void Fill(const std::shared_ptr<arrow::Array>& array, int64_t offset, idx_t count,
+            Vector& out) override {
+    Named([&] { filler_->Fill(array, offset, count, out); });
+  }
+  void FillSelected(const std::shared_ptr<arrow::Array>& array, int64_t offset, const uint16_t* sel,
+                    idx_t count, Vector& out) override {
+    Named([&] { filler_->FillSelected(array, offset, sel, count, out); });
+  }
+  void AppendMasked(const std::shared_ptr<arrow::Array>& array, int64_t offset,
+                    std::span<const uint64_t> mask, idx_t at, Vector& out) override {
+    Named([&] { filler_->AppendMasked(array, offset, mask, at, out); });
+  }
+
+ private:
+  template <class Call>
+  void Named(Call call) {
+    const arrow::Status status = Guard([&] {
+      call();
+      return arrow::Status::OK();
+    });
+    if (!status.ok()) {
+      ThrowStatus(MakeError(GetErrorCode(status), "column \"" + name_ + "\": " + status.message()));
+    }
+  }
+
+  const std::unique_ptr<VectorFiller> filler_;
+  const std::string name_;
+};
+
 std::unique_ptr<ColumnFiller> MakeBytes16Filler(const duckdb::LogicalType& type) {
   if (type.id() == duckdb::LogicalTypeId::UHUGEINT) {
     return std::make_unique<ConvertFiller<BigEndian16, duckdb::hugeint_t, ToHugeint<0>>>();
@@ -170,7 +301,9 @@ std::unique_ptr<ColumnFiller> MakeColumnFiller(const TypeLayout& layout) {
     case Layout::kView:
       return std::make_unique<ViewFiller>();
     case Layout::kInterval:
-      return std::make_unique<ConvertFiller<StoredInterval, duckdb::interval_t, ToInterval>>();
+      return std::make_unique<IntervalFiller>();
+    case Layout::kCastText:
+      return std::make_unique<CastFiller>();
     default:
       return MakeNestedFiller(layout);
   }
@@ -179,7 +312,15 @@ std::unique_ptr<ColumnFiller> MakeColumnFiller(const TypeLayout& layout) {
 arrow::Result<std::unique_ptr<VectorFiller>> MakeVectorFiller(const catalog::ColumnDef& column,
                                                               duckdb::ClientContext&) {
   ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOfColumn(column));
-  return std::unique_ptr<VectorFiller>(MakeColumnFiller(layout));
+  return MakeFiller(layout, column.name);
+}
+
+std::unique_ptr<VectorFiller> MakeFiller(const TypeLayout& layout, const std::string& name) {
+  if (layout.layout == Layout::kStored) return std::make_unique<StoredFiller>(layout, name);
+  auto filler = MakeColumnFiller(layout);
+  // The one type of which not all values can be filled.
+  if (!duckdb::TypeVisitor::Contains(layout.sql, duckdb::LogicalTypeId::INTERVAL)) return filler;
+  return std::make_unique<NamedFiller>(std::move(filler), name);
 }
 
 void ColumnFiller::Bind(const std::shared_ptr<arrow::Array>& array) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "arrow/array.h"
@@ -41,6 +42,10 @@ class ColumnFiller : public VectorFiller {
   // agree.
   virtual void AfterNulls(duckdb::idx_t at, int64_t count, duckdb::Vector& out);
 
+  // Whether the bound array has a null at `row`, counted as in CopyData.
+  bool IsNullAt(int64_t row) const {
+    return null_bits_ != nullptr && (null_bits_[row / 8] >> (row % 8) & 1) == 0;
+  }
   // Makes `out` hold the bound array.
   void Hold(duckdb::Vector& out);
   // The same for a vector of strings, which expects a buffer of its own kind.
@@ -58,7 +63,10 @@ class ColumnFiller : public VectorFiller {
   duckdb::buffer_ptr<duckdb::VectorBuffer> string_holder_;
 };
 
+// REQUIRES: not Layout::kStored, which only whole columns have.
 std::unique_ptr<ColumnFiller> MakeColumnFiller(const TypeLayout& layout);
+// A filler of a whole column, `name`d in errors.
+std::unique_ptr<VectorFiller> MakeFiller(const TypeLayout& layout, const std::string& name);
 std::unique_ptr<ColumnFiller> MakeNestedFiller(
     const TypeLayout& layout);  // struct, list, map, array
 

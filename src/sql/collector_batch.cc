@@ -4,6 +4,7 @@
 #include "pyralog/error.h"
 #include "sql/arrow_vectors.h"
 #include "sql/collector_columns.h"
+#include "sql/stored_values.h"
 
 namespace pyralog::sql {
 namespace {
@@ -18,7 +19,8 @@ class ColumnsCollector final : public BatchCollector {
   }
   arrow::Status Add(const catalog::ColumnDef& column) {
     ARROW_ASSIGN_OR_RAISE(auto layout, LayoutOfColumn(column));
-    columns_.push_back(MakeColumnCollector(layout));
+    const bool is_stored = layout.layout == Layout::kStored;
+    columns_.push_back(MakeColumnCollector(is_stored ? layout.children[0] : layout));
     return arrow::Status::OK();
   }
 
@@ -37,12 +39,18 @@ class ColumnsCollector final : public BatchCollector {
   int64_t rows() const override { return rows_; }
 
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Finish() override {
-    std::vector<std::shared_ptr<arrow::ArrayData>> data;
-    for (auto& column : columns_) {
-      ARROW_ASSIGN_OR_RAISE(auto column_data, column->Finish());
-      data.push_back(std::move(column_data));
+    arrow::ArrayVector arrays;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto data, columns_[i]->Finish());
+      const auto& field = schema_->field(static_cast<int>(i));
+      auto stored = SqlToStored(arrow::MakeArray(data), field->type());
+      if (!stored.ok()) {
+        return MakeError(GetErrorCode(stored.status()),
+                         "column \"" + field->name() + "\": " + stored.status().message());
+      }
+      arrays.push_back(*std::move(stored));
     }
-    return arrow::RecordBatch::Make(schema_, std::exchange(rows_, 0), std::move(data));
+    return arrow::RecordBatch::Make(schema_, std::exchange(rows_, 0), std::move(arrays));
   }
 
  private:

@@ -393,6 +393,7 @@ std::unique_ptr<ColumnCollector> MakeHugeintCollector(const TypeLayout& layout) 
 }
 
 // Casts to VARCHAR and collects that.
+template <class Text>
 class TextCollector final : public ColumnCollector {
  public:
   explicit TextCollector(const std::shared_ptr<arrow::DataType>& type)
@@ -417,7 +418,7 @@ class TextCollector final : public ColumnCollector {
   arrow::Status FinishValues(arrow::ArrayData*) override { return arrow::Status::OK(); }
 
  private:
-  OffsetsCollector text_;
+  Text text_;
 };
 
 }  // namespace
@@ -459,7 +460,9 @@ std::unique_ptr<ColumnCollector> MakeColumnCollector(const TypeLayout& layout) {
     case Layout::kHugeintDecimal:
       return MakeHugeintCollector(layout);
     case Layout::kText:
-      return std::make_unique<TextCollector>(layout.arrow);
+      return std::make_unique<TextCollector<OffsetsCollector>>(layout.arrow);
+    case Layout::kCastText:
+      return std::make_unique<TextCollector<ViewCollector>>(layout.arrow);
     default:
       return MakeNestedCollector(layout);
   }

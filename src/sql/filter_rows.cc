@@ -233,7 +233,7 @@ class ExpressionTest final : public RowFilter {
                  const TypeLayout& layout)
       : expression_(std::move(expression)),
         executor_(context, *expression_),
-        filler_(MakeColumnFiller(layout)) {
+        filler_(MakeFiller(layout, "filtered")) {
     chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), {layout.sql});
   }
   int cost() const override { return 2; }
@@ -265,7 +265,7 @@ class ExpressionTest final : public RowFilter {
  private:
   duckdb::unique_ptr<duckdb::Expression> expression_;
   duckdb::ExpressionExecutor executor_;
-  std::unique_ptr<ColumnFiller> filler_;
+  std::unique_ptr<VectorFiller> filler_;
   duckdb::DataChunk chunk_;
   duckdb::SelectionVector selected_{STANDARD_VECTOR_SIZE};
 };

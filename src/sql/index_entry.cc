@@ -106,7 +106,7 @@ catalog::IndexDef IndexFromInfo(const duckdb::CreateIndexInfo& info, TableEntry&
     if (column.Generated()) ThrowNotSupported("CREATE INDEX on a generated column");
     const auto position = static_cast<int>(column.Physical().index);
     const catalog::ColumnDef& definition = table.definition().columns[position];
-    if (!lsm::CheckKeyType(*definition.type).ok()) {
+    if (!CheckKeyColumn(definition).ok()) {
       ThrowNotSupported("CREATE INDEX on column \"" + definition.name + "\" of type " +
                         definition.sql_type);
     }

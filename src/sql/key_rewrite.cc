@@ -1,5 +1,6 @@
 // Where a bound plan can look keys up: see key_lookup.h. Anything that does not fit exactly stays
 // as it was.
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -12,8 +13,11 @@
 #include "duckdb/planner/operator/logical_expression_get.hpp"
 #include "duckdb/planner/operator/logical_filter.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
+#include "sql/arrow_types.h"
 #include "sql/catalog.h"
+#include "sql/errors.h"
 #include "sql/key_lookup.h"
+#include "sql/stored_values.h"
 
 namespace pyralog::sql {
 namespace {
@@ -22,7 +26,7 @@ using OperatorPtr = duckdb::unique_ptr<duckdb::LogicalOperator>;
 using ExpressionPtr = duckdb::unique_ptr<duckdb::Expression>;
 using duckdb::LogicalOperatorType;
 
-// The keyed hot table that a plain scan reads, or nullptr.
+// The keyed hot table that a plain scan reads, or nullptr; none whose keys cannot be looked up.
 TableEntry* KeyedTable(const duckdb::LogicalOperator& op) {
   if (op.type != LogicalOperatorType::LOGICAL_GET) return nullptr;
   const auto& get = op.Cast<duckdb::LogicalGet>();
@@ -33,7 +37,12 @@ TableEntry* KeyedTable(const duckdb::LogicalOperator& op) {
     return nullptr;
   }
   TableEntry& entry = TableEntry::Of(*const_cast<duckdb::TableCatalogEntry*>(table.get()));
-  return entry.definition().key.empty() ? nullptr : &entry;
+  const catalog::TableDef& definition = entry.definition();
+  const bool has_lookup =
+      !definition.key.empty() && std::ranges::all_of(definition.key, [&](int key) {
+        return TakesAnyKey(definition.columns[key]);
+      });
+  return has_lookup ? &entry : nullptr;
 }
 
 // The columns of a scan, or nothing when one is of a kind that a lookup does not emit.

@@ -15,6 +15,7 @@
 #include "lsm/key.h"
 #include "sql/arrow_vectors.h"
 #include "sql/errors.h"
+#include "sql/stored_values.h"
 
 namespace pyralog::sql {
 namespace {
@@ -57,7 +58,7 @@ class RangeMaker {
  private:
   std::optional<uint64_t> PrefixOf(const duckdb::Value& value) const {
     if (value.IsNull() || value.type() != layout_.sql || value.type().IsNested() ||
-        value.type().id() == duckdb::LogicalTypeId::INTERVAL) {
+        value.type().id() == duckdb::LogicalTypeId::INTERVAL || !TakesAnyKey(column_)) {
       return std::nullopt;
     }
     duckdb::DataChunk chunk;

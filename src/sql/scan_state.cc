@@ -8,6 +8,7 @@
 #include "arrow/buffer.h"
 #include "arrow/util/byte_size.h"
 #include "duckdb/planner/filter/constant_filter.hpp"
+#include "sql/arrow_vectors_fill.h"
 #include "sql/errors.h"
 #include "sql/filter_zone.h"
 #include "sql/mask.h"
@@ -95,6 +96,7 @@ void ScanGlobalState::AddColumns(const TableEntry& entry,
     } else {
       column.position = entry.StoredPosition(id);
       column.layout = ValueOrThrow(LayoutOfColumn(table.columns[column.position]));
+      column.name = table.columns[column.position].name;
       stored_positions.push_back(column.position);
     }
     columns.push_back(std::move(column));
@@ -160,10 +162,7 @@ ScanLocalState::ScanLocalState(duckdb::ClientContext& context, ScanGlobalState& 
   }
   for (const size_t i : global.output) {
     if (columns_[i].column->kind != ScanColumn::Kind::kStored) continue;
-    catalog::ColumnDef definition;
-    definition.type = columns_[i].column->layout.arrow;
-    definition.sql_type = SqlTypeName(columns_[i].column->layout.sql);
-    columns_[i].filler = ValueOrThrow(MakeVectorFiller(definition, context));
+    columns_[i].filler = MakeFiller(columns_[i].column->layout, columns_[i].column->name);
   }
   for (size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].column->filter != nullptr) filters_.push_back(i);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "arrow/array.h"
@@ -53,6 +54,7 @@ struct ScanColumn {
   Kind kind = Kind::kStored;
   int position = -1;  // in the table's schema
   TypeLayout layout;
+  std::string name;
   const duckdb::TableFilter* filter = nullptr;  // lives as long as the execution
 };
 

@@ -10,6 +10,7 @@
 #include "duckdb/parser/statement/vacuum_statement.hpp"
 #include "lsm/engine.h"
 #include "pyralog/error.h"
+#include "sql/collector.h"
 #include "sql/errors.h"
 #include "sql/front_parser.h"
 #include "sql/identity.h"
@@ -91,6 +92,22 @@ std::string GoneText(const std::vector<std::string>& temporary) {
   for (const std::string& name : temporary) names += (names.empty() ? "" : ", ") + name;
   return "what was temporary in this session is gone (" + names + "); create it again";
 }
+// While it lives, statements are planned to be collected as Arrow, if asked for.
+class Collecting {
+ public:
+  Collecting(duckdb::ClientContext& context, bool on) : context_(context), on_(on) {
+    if (on_) CollectArrow(context_, true);
+  }
+  Collecting(const Collecting&) = delete;
+  Collecting& operator=(const Collecting&) = delete;
+  ~Collecting() {
+    if (on_) CollectArrow(context_, false);
+  }
+
+ private:
+  duckdb::ClientContext& context_;
+  const bool on_;
+};
 
 // What DuckDB does around a statement that its executor runs: the transaction learns which
 // statement's writes and views are its current ones.
@@ -294,11 +311,12 @@ arrow::Result<SessionConnection::Result> SessionConnection::Guarded(Body&& body)
 }
 
 arrow::Result<SessionConnection::Result> SessionConnection::Run(
-    duckdb::unique_ptr<duckdb::SQLStatement> statement, ParameterMap* parameters, bool stream) {
+    duckdb::unique_ptr<duckdb::SQLStatement> statement, ParameterMap* parameters, Rows rows) {
   return Guarded([&]() -> arrow::Result<Result> {
     const bool is_commit = IsCommit(*statement);
     running_ = std::make_shared<Running>(*this, TextOf(*statement), is_commit);
-    const duckdb::QueryParameters how(stream);
+    const duckdb::QueryParameters how(rows == Rows::kStream);
+    const Collecting collecting(*connection_->context, rows == Rows::kArrow);
     return Finish(parameters == nullptr
                       ? connection_->PendingQuery(std::move(statement), how)
                       : connection_->PendingQuery(std::move(statement), *parameters, how),
@@ -479,7 +497,8 @@ arrow::Result<std::vector<SqlSession::Piece>> SqlSession::Split(std::string_view
 }
 
 arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql,
-                                                            const Params& params, bool stream) {
+                                                            const Params& params,
+                                                            SessionConnection::Rows rows) {
   ARROW_RETURN_NOT_OK(connection_->Prepare());
   ARROW_ASSIGN_OR_RAISE(auto pieces, Split(sql));
   size_t left = 0;
@@ -504,7 +523,7 @@ arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql
         statement->query = text;
       }
       auto ran = connection_->Run(std::move(statement), values.empty() ? nullptr : &values,
-                                  stream && left == 0);
+                                  left == 0 ? rows : SessionConnection::Rows::kChunks);
       if (!ran.ok()) return At(piece.where, ran.status());
       result = ran.MoveValueUnsafe();
     }
@@ -514,20 +533,29 @@ arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlSession::Query(std::string_view sql,
                                                                            const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kStream));
   if (result == nullptr) return arrow::RecordBatchReader::Make({}, arrow::schema({}));
   std::shared_ptr<arrow::Schema> schema;
   return connection_->Read(std::move(result), &schema);
 }
 
+arrow::Result<std::shared_ptr<arrow::Table>> SqlSession::Collect(std::string_view sql,
+                                                                 const Params& params) {
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kArrow));
+  if (result == nullptr) return arrow::Table::Make(arrow::schema({}), arrow::ArrayVector(), 0);
+  std::shared_ptr<arrow::Schema> schema;
+  ARROW_ASSIGN_OR_RAISE(auto reader, connection_->Read(std::move(result), &schema));
+  return reader->ToTable();
+}
+
 arrow::Result<int64_t> SqlSession::Execute(std::string_view sql, const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kStream));
   if (result == nullptr) return 0;
   return connection_->CountChanges(std::move(result));
 }
 
 arrow::Result<StatementResult> SqlSession::Run(std::string_view sql, const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kStream));
   if (result == nullptr) return StatementResult();
   return connection_->Take(std::move(result));
 }
@@ -544,7 +572,7 @@ void SqlSession::SetTableResolver(TableResolver resolver) {
 bool SqlSession::InTransaction() const { return connection_->InTransaction(); }
 arrow::Result<std::unique_ptr<TextResult>> SqlSession::QueryText(std::string_view sql,
                                                                  const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, /*stream=*/true));
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kStream));
   if (result == nullptr) return EmptyTextResult();
   return connection_->ReadText(std::move(result));
 }

@@ -53,9 +53,11 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   using Result = duckdb::unique_ptr<duckdb::QueryResult>;
   // VACUUM and ANALYZE of a table: checks its name, and runs the merges that are due for VACUUM.
   arrow::Status Vacuum(duckdb::VacuumStatement& statement);
-  // Runs a statement. With `stream`, rows may come while they are read.
+  // How the rows of a statement come: while they are read where that is possible, all at once as
+  // DuckDB's chunks, or all at once as Arrow.
+  enum class Rows { kStream, kChunks, kArrow };
   arrow::Result<Result> Run(duckdb::unique_ptr<duckdb::SQLStatement> statement,
-                            ParameterMap* parameters, bool stream);
+                            ParameterMap* parameters, Rows rows);
   arrow::Result<Result> Run(duckdb::PreparedStatement& statement, std::string_view sql,
                             ParameterMap& parameters, bool is_commit, bool stream);
 
@@ -123,6 +125,8 @@ class SqlSession final : public Session {
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(std::string_view sql,
                                                                  const Params& params) override;
+  arrow::Result<std::shared_ptr<arrow::Table>> Collect(std::string_view sql,
+                                                       const Params& params) override;
   arrow::Result<int64_t> Execute(std::string_view sql, const Params& params) override;
   arrow::Result<StatementResult> Run(std::string_view sql, const Params& params) override;
   arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) override;
@@ -142,7 +146,7 @@ class SqlSession final : public Session {
   arrow::Result<std::vector<Piece>> Split(std::string_view sql);
   // Runs all statements and gives the result of the last; nothing when there is none.
   arrow::Result<SessionConnection::Result> RunAll(std::string_view sql, const Params& params,
-                                                  bool stream);
+                                                  SessionConnection::Rows rows);
 
   const std::shared_ptr<SessionConnection> connection_;
 };

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "duckdb/common/type_visitor.hpp"
 #include "duckdb/parser/constraints/list.hpp"
 #include "duckdb/parser/parser.hpp"
 #include "duckdb/planner/operator/logical_update.hpp"
@@ -88,10 +89,8 @@ arrow::Status AddUnique(const duckdb::UniqueConstraint& constraint,
   for (const duckdb::LogicalIndex logical : constraint.GetLogicalIndexes(columns)) {
     const duckdb::PhysicalIndex index = columns.LogicalToPhysical(logical);
     catalog::ColumnDef& column = definition->columns[index.index];
-    if (!lsm::CheckKeyType(*column.type).ok()) {
-      return NotSupported(std::string(constraint.IsPrimaryKey() ? "PRIMARY KEY" : "UNIQUE") +
-                          " on column \"" + column.name + "\" of type " + column.sql_type);
-    }
+    ARROW_RETURN_NOT_OK(
+        CheckKeyColumn(column, constraint.IsPrimaryKey() ? "PRIMARY KEY" : "UNIQUE"));
     if (constraint.IsPrimaryKey()) column.nullable = false;
     positions.push_back(static_cast<int>(index.index));
   }
@@ -152,6 +151,15 @@ duckdb::IndexInfo IndexInfoOf(const std::vector<int>& columns, bool is_primary) 
 }
 
 }  // namespace
+
+arrow::Status CheckKeyColumn(const catalog::ColumnDef& column, const std::string& constraint) {
+  ARROW_ASSIGN_OR_RAISE(const auto type, SqlTypeOfColumn(column));
+  // One VARIANT can lie there in different bytes.
+  const bool ambiguous = duckdb::TypeVisitor::Contains(type, duckdb::LogicalTypeId::VARIANT);
+  if (!ambiguous && lsm::CheckKeyType(*column.type).ok()) return arrow::Status::OK();
+  return NotSupported(constraint + " on column \"" + column.name + "\" of type " +
+                      (column.arrow_first ? column.type->ToString() : column.sql_type));
+}
 
 arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
     const catalog::TableDef& definition) {

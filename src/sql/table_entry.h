@@ -49,6 +49,10 @@ class TableEntry final : public duckdb::TableCatalogEntry {
   const std::shared_ptr<const catalog::TableDef> definition_;
 };
 
+// OK when the column may be part of a `constraint` of this name; kNotSupported names both.
+arrow::Status CheckKeyColumn(const catalog::ColumnDef& column,
+                             const std::string& constraint = "PRIMARY KEY");
+
 // The columns and constraints of a definition, with defaults and checks parsed; its foreign keys
 // stand in foreign_keys.h. kDamaged when a text does not parse.
 arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(

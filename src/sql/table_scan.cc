@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "arrow/array/array_primitive.h"
+#include "arrow/array/concatenate.h"
 #include "arrow/compute/api_scalar.h"
 #include "arrow/compute/expression.h"
 #include "arrow/util/bit_util.h"
+#include "lsm/segment_encoding.h"
 #include "pyralog/error.h"
 #include "sql/select_rows.h"
 
@@ -62,7 +65,7 @@ arrow::Status PlanFilter(const cp::Expression& filter, const arrow::Schema& tabl
   }
   arrow::FieldVector fields;
   for (const int column : plan->stored) fields.push_back(table.field(column));
-  plan->schema = arrow::schema(std::move(fields));
+  plan->schema = arrow::schema(std::move(fields), table.metadata());
   ARROW_ASSIGN_OR_RAISE(plan->filter, renamed.Bind(*plan->schema));
   if (plan->filter->type()->id() != arrow::Type::BOOL) {
     return MakeError(ErrorCode::kInvalidArgument,
@@ -89,7 +92,7 @@ arrow::Result<Plan> MakePlan(const arrow::Schema& table, const ScanOptions& opti
   plan.emitted = static_cast<int>(plan.stored.size());
   arrow::FieldVector fields;
   for (const int column : plan.stored) fields.push_back(table.field(column));
-  plan.schema = arrow::schema(std::move(fields));
+  plan.schema = arrow::schema(std::move(fields), table.metadata());
   if (options.filter) ARROW_RETURN_NOT_OK(PlanFilter(*options.filter, table, &plan));
   if (options.limit) {
     if (*options.limit < 0) {
@@ -135,16 +138,22 @@ class ScanReader final : public arrow::RecordBatchReader {
       : view_(std::move(view)), plan_(std::move(plan)), left_(plan_.limit) {
     arrow::FieldVector fields(plan_.schema->fields().begin(),
                               plan_.schema->fields().begin() + plan_.emitted);
-    emitted_schema_ = arrow::schema(std::move(fields));
+    emitted_schema_ = arrow::schema(std::move(fields), plan_.schema->metadata());
   }
 
   std::shared_ptr<arrow::Schema> schema() const override { return emitted_schema_; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     batch->reset();
-    while (left_ > 0 && next_unit_ < view_->units().size()) {
-      ARROW_ASSIGN_OR_RAISE(auto rows, ReadUnit(next_unit_++));
-      if (rows == nullptr || rows->num_rows() == 0) continue;
+    while (left_ > 0) {
+      if (ready_.empty()) {
+        if (next_unit_ == view_->units().size()) break;
+        ARROW_RETURN_NOT_OK(ReadUnit(next_unit_++));
+        continue;
+      }
+      auto rows = std::move(ready_.front());
+      ready_.pop_front();
+      if (rows->num_rows() == 0) continue;
       if (rows->num_rows() > left_) rows = rows->Slice(0, left_);
       left_ -= rows->num_rows();
       *batch = std::move(rows);
@@ -156,8 +165,12 @@ class ScanReader final : public arrow::RecordBatchReader {
  private:
   // Whether some row of the unit may pass the filter.
   arrow::Result<bool> MayMatch(size_t unit) const;
-  // Null: no row.
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReadUnit(size_t unit) const;
+  // Puts the unit's rows into ready_.
+  arrow::Status ReadUnit(size_t unit);
+  // The rows of a part that are visible (null: all) and pass the filter.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Filtered(
+      const std::shared_ptr<arrow::RecordBatch>& part,
+      const std::shared_ptr<arrow::Array>& visible) const;
   // The visible rows of the unit as booleans; null when all are.
   std::shared_ptr<arrow::BooleanArray> VisibleRows(size_t unit) const;
 
@@ -165,6 +178,7 @@ class ScanReader final : public arrow::RecordBatchReader {
   const Plan plan_;
   std::shared_ptr<arrow::Schema> emitted_schema_;
   size_t next_unit_ = 0;
+  std::deque<std::shared_ptr<arrow::RecordBatch>> ready_;
   int64_t left_;
 };
 
@@ -196,9 +210,9 @@ std::shared_ptr<arrow::BooleanArray> ScanReader::VisibleRows(size_t unit) const 
   return std::make_shared<arrow::BooleanArray>(described.rows, buffer);
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> ScanReader::ReadUnit(size_t unit) const {
+arrow::Status ScanReader::ReadUnit(size_t unit) {
   ARROW_ASSIGN_OR_RAISE(const bool may_match, MayMatch(unit));
-  if (!may_match) return nullptr;
+  if (!may_match) return arrow::Status::OK();
   view_->WillNeed(unit, plan_.stored);
   arrow::ArrayVector columns;
   for (const int column : plan_.stored) {
@@ -206,24 +220,43 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ScanReader::ReadUnit(size_t u
     columns.push_back(std::move(array));
   }
   const int64_t rows = view_->units()[unit].rows;
-  const auto whole = arrow::RecordBatch::Make(plan_.schema, rows, columns);
+  const auto whole = arrow::RecordBatch::Make(plan_.schema, rows, std::move(columns));
+  arrow::RecordBatchVector parts;
+  ARROW_RETURN_NOT_OK(AppendOfSchema(whole, &parts));
+  const auto visible = VisibleRows(unit);
+  int64_t begin = 0;
+  for (const auto& part : parts) {
+    std::shared_ptr<arrow::Array> mask;
+    if (visible != nullptr) mask = visible->Slice(begin, part->num_rows());
+    ARROW_ASSIGN_OR_RAISE(auto emitted, Filtered(part, mask));
+    ready_.push_back(std::move(emitted));
+    begin += part->num_rows();
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> ScanReader::Filtered(
+    const std::shared_ptr<arrow::RecordBatch>& part,
+    const std::shared_ptr<arrow::Array>& visible) const {
   arrow::Datum selected;
   if (plan_.filter) {
     ARROW_ASSIGN_OR_RAISE(selected,
-                          cp::ExecuteScalarExpression(*plan_.filter, *plan_.schema, whole));
+                          cp::ExecuteScalarExpression(*plan_.filter, *plan_.schema, part));
     if (selected.is_scalar()) {
-      ARROW_ASSIGN_OR_RAISE(selected, arrow::MakeArrayFromScalar(*selected.scalar(), rows));
+      ARROW_ASSIGN_OR_RAISE(selected,
+                            arrow::MakeArrayFromScalar(*selected.scalar(), part->num_rows()));
     }
   }
-  if (const auto visible = VisibleRows(unit)) {
+  if (visible != nullptr) {
     if (selected.kind() == arrow::Datum::NONE) {
       selected = visible;
     } else {
       ARROW_ASSIGN_OR_RAISE(selected, cp::KleeneAnd(selected, visible));
     }
   }
+  arrow::ArrayVector columns = part->columns();
   columns.resize(plan_.emitted);
-  auto emitted = arrow::RecordBatch::Make(emitted_schema_, rows, std::move(columns));
+  auto emitted = arrow::RecordBatch::Make(emitted_schema_, part->num_rows(), std::move(columns));
   if (selected.kind() == arrow::Datum::NONE) return emitted;
   return FilterRows(*emitted, *selected.array_as<arrow::BooleanArray>());
 }
@@ -241,6 +274,34 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ScanTable(lsm::TableVie
                                                                    const ScanOptions& options) {
   ARROW_ASSIGN_OR_RAISE(Plan plan, MakePlan(*view->schema()->arrow, options));
   return std::make_shared<ScanReader>(std::move(view), std::move(plan));
+}
+
+arrow::Status AppendOfSchema(const std::shared_ptr<arrow::RecordBatch>& rows,
+                             arrow::RecordBatchVector* parts) {
+  arrow::ArrayVector columns = rows->columns();
+  bool fits = true;
+  for (int i = 0; i < rows->num_columns(); ++i) {
+    const auto& type = rows->schema()->field(i)->type();
+    if (columns[i]->type()->Equals(type)) continue;
+    ARROW_ASSIGN_OR_RAISE(auto stored, lsm::ToStorage(columns[i]));
+    // Leaves out the elements of lists that are in other rows.
+    ARROW_ASSIGN_OR_RAISE(stored, arrow::Concatenate({stored}));
+    ARROW_ASSIGN_OR_RAISE(columns[i], lsm::FromStorage(stored, type));
+    fits = fits && columns[i]->type()->Equals(type);
+    if (!fits && rows->num_rows() <= 1) {
+      return MakeError(ErrorCode::kNotSupported, "column \"" + rows->column_name(i) +
+                                                     "\" has a row that does not fit its type " +
+                                                     type->ToString());
+    }
+  }
+  if (fits) {
+    parts->push_back(
+        arrow::RecordBatch::Make(rows->schema(), rows->num_rows(), std::move(columns)));
+    return arrow::Status::OK();
+  }
+  const int64_t half = rows->num_rows() / 2;
+  ARROW_RETURN_NOT_OK(AppendOfSchema(rows->Slice(0, half), parts));
+  return AppendOfSchema(rows->Slice(half), parts);
 }
 
 }  // namespace pyralog::sql

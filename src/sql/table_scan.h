@@ -16,6 +16,11 @@ namespace pyralog::sql {
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ScanTable(lsm::TableViewPtr view,
                                                                    const ScanOptions& options);
 
+// `rows` in batches whose columns have the types of its schema, which those of a view may lack (see
+// lsm::FromStorage): one batch, unless dictionaries have more entries than their indices count.
+arrow::Status AppendOfSchema(const std::shared_ptr<arrow::RecordBatch>& rows,
+                             arrow::RecordBatchVector* parts);
+
 // The position of a column by its name, which compares as SQL does, without case; kNotFound names
 // it.
 arrow::Result<int> FindColumn(const arrow::Schema& schema, std::string_view name);

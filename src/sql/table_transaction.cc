@@ -5,15 +5,32 @@
 
 #include "arrow/array/util.h"
 #include "arrow/compute/cast.h"
+#include "arrow/extension_type.h"
 #include "lsm/key.h"
 #include "pyralog/error.h"
 #include "sql/enum_column.h"
 #include "sql/select_rows.h"
 #include "sql/sql_text.h"
+#include "sql/stored_values.h"
+#include "sql/table_entry.h"
 #include "sql/table_scan.h"
 
 namespace pyralog::sql {
 namespace {
+
+// The same values under the stored type, where only one of both is an extension type, or the names
+// or metadata of fields differ; nullptr otherwise.
+std::shared_ptr<arrow::Array> WithStorageOf(const std::shared_ptr<arrow::Array>& array,
+                                            const std::shared_ptr<arrow::DataType>& type) {
+  if (type->id() == arrow::Type::EXTENSION) {
+    const auto& storage = static_cast<const arrow::ExtensionType&>(*type).storage_type();
+    if (!array->type()->Equals(*storage)) return nullptr;
+    return arrow::ExtensionType::WrapArray(type, array);
+  }
+  if (array->type_id() != arrow::Type::EXTENSION) return nullptr;
+  const auto& storage = static_cast<const arrow::ExtensionArray&>(*array).storage();
+  return storage->type()->Equals(*type) ? storage : nullptr;
+}
 
 // `array` as the stored type: as it is, or cast where no value changes.
 arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<arrow::Array>& array,
@@ -22,12 +39,25 @@ arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<a
   const auto& type = definition.type;
   const std::string& column = definition.name;
   if (array->type()->Equals(*type)) return array;
+  const auto as_storage = WithStorageOf(array, type);
+  if (as_storage != nullptr) return as_storage;
   const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
   if (cast.ok()) return *cast;
   return MakeError(ErrorCode::kInvalidArgument,
                    "column " + Quoted(column) + " is stored as " + type->ToString() + "; " +
                        array->type()->ToString() +
                        " cannot be put into it: " + cast.status().message());
+}
+
+// What has to hold of values that come from outside before anything reads them.
+arrow::Status CheckValues(const arrow::Array& array, const catalog::ColumnDef& column) {
+  const arrow::Status valid = array.ValidateFull();
+  if (!valid.ok()) {
+    return MakeError(ErrorCode::kInvalidArgument,
+                     "column " + Quoted(column.name) + ": " + valid.message());
+  }
+  if (column.arrow_first) return arrow::Status::OK();
+  return CheckSqlValues(array, column);
 }
 
 // Only columns that the table has, each once.
@@ -75,7 +105,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> FetchOrNull(const lsm::TableV
     arrays.push_back(std::move(taken));
     fields.push_back(rows->schema()->field(i)->WithNullable(true));
   }
-  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+  return arrow::RecordBatch::Make(arrow::schema(std::move(fields), rows->schema()->metadata()),
                                   static_cast<int64_t>(places.size()), std::move(arrays));
 }
 
@@ -154,6 +184,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> TableTransaction::Conform(
     const catalog::ColumnDef& definition = table->columns[column];
     ARROW_RETURN_NOT_OK(CheckNoInnerEnum(definition));
     ARROW_ASSIGN_OR_RAISE(columns[column], CastExactly(batch.column(i), definition));
+    ARROW_RETURN_NOT_OK(CheckValues(*columns[column], definition));
     if (!definition.nullable && columns[column]->null_count() > 0) {
       return MakeError(ErrorCode::kConstraint, "table " + Quoted(table->name) + ": column " +
                                                    Quoted(definition.name) + " must not be NULL");
@@ -195,6 +226,34 @@ arrow::Result<std::vector<int64_t>> TableTransaction::Lookup(const catalog::Tabl
   std::vector<int64_t> ids;
   ARROW_RETURN_NOT_OK(view.Lookup(encoded, &ids));
   return ids;
+}
+
+arrow::Status TableTransaction::CreateTable(std::string_view table,
+                                            const std::shared_ptr<arrow::Schema>& schema,
+                                            const std::vector<std::string>& key) {
+  ARROW_RETURN_NOT_OK(CheckOpen());
+  catalog::TableDef definition;
+  definition.schema = catalog::kDefaultSchema;
+  definition.name = table;
+  const size_t dot = table.find('.');
+  if (dot != std::string_view::npos) {
+    definition.schema = table.substr(0, dot);
+    definition.name = table.substr(dot + 1);
+  }
+  if (schema->num_fields() == 0) {
+    return MakeError(ErrorCode::kInvalidArgument, "a table needs at least one column");
+  }
+  ARROW_RETURN_NOT_OK(CheckNames(*schema, *schema));
+  for (const auto& field : schema->fields()) {
+    ARROW_ASSIGN_OR_RAISE(definition.columns.emplace_back(), ColumnFromField(*field));
+  }
+  for (const std::string& name : key) {
+    ARROW_ASSIGN_OR_RAISE(const int column, FindColumn(*schema, name));
+    ARROW_RETURN_NOT_OK(CheckKeyColumn(definition.columns[column]));
+    definition.key.push_back(column);
+  }
+  definition.metadata = schema->metadata();
+  return begun_.transaction->CreateTable(std::move(definition)).status();
 }
 
 arrow::Status TableTransaction::Append(std::string_view table,
@@ -244,7 +303,15 @@ arrow::Result<Transaction::GetResult> TableTransaction::Get(
   GetResult result;
   for (const int64_t id : ids) result.found.push_back(id >= 0);
   ARROW_ASSIGN_OR_RAISE(const auto rows, FetchOrNull(*view, ids, positions));
-  ARROW_ASSIGN_OR_RAISE(result.rows, DecodeEnums(*definition, rows));
+  arrow::RecordBatchVector parts;
+  ARROW_RETURN_NOT_OK(AppendOfSchema(rows, &parts));
+  if (parts.size() > 1) {
+    return MakeError(ErrorCode::kNotSupported,
+                     "table " + Quoted(table) +
+                         ": the rows of these keys have more distinct values in a dictionary than "
+                         "its indices count; ask for fewer keys at a time");
+  }
+  ARROW_ASSIGN_OR_RAISE(result.rows, DecodeEnums(*definition, parts[0]));
   return result;
 }
 

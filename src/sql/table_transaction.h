@@ -19,6 +19,8 @@ class TableTransaction final : public Transaction {
   static arrow::Result<std::unique_ptr<TableTransaction>> Begin(
       std::shared_ptr<SharedDatabase> database);
 
+  arrow::Status CreateTable(std::string_view table, const std::shared_ptr<arrow::Schema>& schema,
+                            const std::vector<std::string>& key) override;
   arrow::Status Append(std::string_view table,
                        const std::shared_ptr<arrow::RecordBatch>& batch) override;
   arrow::Status Put(std::string_view table,
