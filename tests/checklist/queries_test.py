@@ -321,6 +321,8 @@ def test_e31_nothing_has_to_be_tuned(folder: Path) -> None:
     with pyralog.connect("untuned") as con:
         con.execute(USERS)
         con.execute("UPDATE users SET balance = balance + 1 WHERE age > 40")
-        settings: dict[str, str] = dict(con.execute("SELECT name, value FROM settings WHERE scope = 'global'").fetchall())
+        settings: dict[str, str] = dict(
+            con.execute("SELECT name, value FROM settings WHERE scope = 'global'").fetchall()
+        )
         assert settings["durability"] == "full"
         assert con.execute("SELECT count(*) FROM users WHERE balance > 100").fetchone() is not None
