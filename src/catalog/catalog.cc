@@ -274,6 +274,33 @@ class CatalogTransaction final : public Transaction {
     return ReplaceTable(current, std::move(next));
   }
 
+  arrow::Result<EntryPtr> ChangeConstraints(const Entry& current, TableDef next) override {
+    const std::vector<UniqueDef>& old = current.table->unique;
+    ARROW_RETURN_NOT_OK(ChangeSchema(next.id, [&](lsm::TableSchema* changed) {
+      const auto ids_of = [&](const std::vector<int>& columns) {
+        std::vector<FieldId> ids;
+        for (const int column : columns) ids.push_back(changed->field_ids[column]);
+        return ids;
+      };
+      // Sets that stay keep their index.
+      std::vector<lsm::UniqueSet> kept = std::move(changed->unique);
+      changed->unique.clear();
+      for (const UniqueDef& unique : next.unique) {
+        lsm::UniqueSet set{ids_of(unique.columns), TableId{}};
+        for (size_t i = 0; i < kept.size() && set.index.value() == 0; ++i) {
+          if (old[i].columns == unique.columns) std::swap(set.index, kept[i].index);
+        }
+        changed->unique.push_back(std::move(set));
+      }
+      changed->references.clear();
+      for (const ForeignKeyDef& foreign_key : next.foreign_keys) {
+        changed->references.push_back(
+            {ids_of(foreign_key.columns), foreign_key.parent, foreign_key.parent_columns});
+      }
+    }));
+    return ReplaceTable(current, std::move(next));
+  }
+
   arrow::Result<EntryPtr> CreateSequence(SequenceDef def) override {
     def.id = NewSequenceId();
     ARROW_RETURN_NOT_OK(storage_->PutMeta(SequenceKey(def.id), SequenceStart(def)));

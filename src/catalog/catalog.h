@@ -63,6 +63,10 @@ class Transaction {
   // taken before, still has them. Commit fails with kConflict as above. kInvalidArgument when
   // other tables refer to it.
   virtual arrow::Result<EntryPtr> RecreateTable(const Entry& current, TableDef next) = 0;
+  // Gives a hot table other constraints: `next` has other UNIQUEs, FOREIGN KEYs and CHECKs than the
+  // table, whose columns, key and indexes stay. kConstraint when two rows are equal; new foreign
+  // keys are for CheckReferences, CHECKs for the caller. Commit fails with kConflict as above.
+  virtual arrow::Result<EntryPtr> ChangeConstraints(const Entry& current, TableDef next) = 0;
   // Drops an entry of any kind but a schema. The files of an external table stay. A table that
   // others refer to is kInvalidArgument, or with `cascade` their foreign keys are dropped too.
   virtual arrow::Status Drop(std::string_view schema, std::string_view name, EntryKind kind,

@@ -25,7 +25,8 @@ constexpr int kConstraintVersion = 3;  // UNIQUE, FOREIGN KEY, indexes
 constexpr int kHashVersion = 4;        // hashes of external files
 constexpr int kComputedVersion = 5;    // generated columns; identities that must not be given
 constexpr int kArrowVersion = 6;       // columns that came as Arrow
-constexpr int kEntryVersion = kArrowVersion;
+constexpr int kNamedVersion = 7;       // names of constraints
+constexpr int kEntryVersion = kNamedVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -166,10 +167,12 @@ arrow::Result<std::vector<ColumnDef>> ColumnsFromJson(const json& j) {
 json ForeignKeyToJson(const ForeignKeyDef& foreign_key) {
   json parent_columns = json::array();
   for (const FieldId id : foreign_key.parent_columns) parent_columns.push_back(id.value());
-  return {{"columns", foreign_key.columns},
-          {"parent", foreign_key.parent.value()},
-          {"parent_name", foreign_key.parent_name},
-          {"parent_columns", std::move(parent_columns)}};
+  json j = {{"columns", foreign_key.columns},
+            {"parent", foreign_key.parent.value()},
+            {"parent_name", foreign_key.parent_name},
+            {"parent_columns", std::move(parent_columns)}};
+  if (!foreign_key.name.empty()) j["name"] = foreign_key.name;
+  return j;
 }
 
 ForeignKeyDef ForeignKeyFromJson(const json& j) {
@@ -179,16 +182,32 @@ ForeignKeyDef ForeignKeyFromJson(const json& j) {
   foreign_key.parent_name = j.at("parent_name").get<std::string>();
   for (const json& id : j.at("parent_columns"))
     foreign_key.parent_columns.emplace_back(id.get<uint32_t>());
+  foreign_key.name = j.value("name", std::string());
   return foreign_key;
+}
+
+// A text, or with a name both.
+json CheckToJson(const CheckDef& check) {
+  if (check.name.empty()) return check.sql;
+  return {{"sql", check.sql}, {"name", check.name}};
+}
+
+CheckDef CheckFromJson(const json& j) {
+  if (j.is_string()) return {j.get<std::string>()};
+  return {j.at("sql").get<std::string>(), j.at("name").get<std::string>()};
 }
 
 json TableToJson(const TableDef& table) {
   json j = {{"id", table.id.value()},
             {"columns", ColumnsToJson(table.columns)},
             {"key", table.key},
-            {"checks", table.checks}};
-  for (const UniqueDef& unique : table.unique)
+            {"checks", json::array()}};
+  for (const CheckDef& check : table.checks) j["checks"].push_back(CheckToJson(check));
+  if (!table.key_name.empty()) j["key_name"] = table.key_name;
+  for (const UniqueDef& unique : table.unique) {
     j["unique"].push_back({{"columns", unique.columns}, {"index", unique.index}});
+    if (!unique.name.empty()) j["unique"].back()["name"] = unique.name;
+  }
   for (const IndexDef& index : table.indexes) {
     j["indexes"].push_back(
         {{"name", index.name}, {"columns", index.columns}, {"unique", index.unique}});
@@ -228,10 +247,13 @@ arrow::Result<std::shared_ptr<const TableDef>> TableFromJson(const Entry& entry,
   table->id = TableId(j.at("id").get<uint32_t>());
   ARROW_ASSIGN_OR_RAISE(table->columns, ColumnsFromJson(j.at("columns")));
   table->key = j.at("key").get<std::vector<int>>();
-  table->checks = j.at("checks").get<std::vector<std::string>>();
-  for (const json& unique : j.value("unique", json::array()))
-    table->unique.push_back(
-        {unique.at("columns").get<std::vector<int>>(), unique.value("index", std::string())});
+  for (const json& check : j.at("checks")) table->checks.push_back(CheckFromJson(check));
+  table->key_name = j.value("key_name", std::string());
+  for (const json& unique : j.value("unique", json::array())) {
+    table->unique.push_back({unique.at("columns").get<std::vector<int>>(),
+                             unique.value("index", std::string()),
+                             unique.value("name", std::string())});
+  }
   for (const json& index : j.value("indexes", json::array())) {
     table->indexes.push_back({index.at("name").get<std::string>(),
                               index.at("columns").get<std::vector<int>>(),
@@ -289,8 +311,15 @@ bool HasComputed(const Entry& entry) {
          (!entry.table->generated.empty() || std::ranges::any_of(entry.table->columns, always));
 }
 
+bool HasConstraintNames(const TableDef& table) {
+  const auto named = [](const auto& constraint) { return !constraint.name.empty(); };
+  return !table.key_name.empty() || std::ranges::any_of(table.checks, named) ||
+         std::ranges::any_of(table.unique, named) || std::ranges::any_of(table.foreign_keys, named);
+}
+
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
 int VersionOf(const Entry& entry) {
+  if (entry.table && HasConstraintNames(*entry.table)) return kNamedVersion;
   if (CameAsArrow(entry)) return kArrowVersion;
   if (HasHashes(entry)) return kHashVersion;
   if (HasComputed(entry)) return kComputedVersion;

@@ -60,6 +60,7 @@ struct GeneratedColumn {
 struct UniqueDef {
   std::vector<int> columns;  // positions in columns
   std::string index = {};    // the CREATE UNIQUE INDEX that it is of; "": a constraint of the table
+  std::string name = {};     // as CONSTRAINT gave it; "": none (so with the other constraints)
   bool operator==(const UniqueDef&) const = default;
 };
 
@@ -70,7 +71,13 @@ struct ForeignKeyDef {
   TableId parent;                       // 0: this table, until it has its id
   std::string parent_name;              // in the same schema, when this was written
   std::vector<FieldId> parent_columns;  // parallel; the parent's primary key or a UNIQUE of it
+  std::string name = {};
   bool operator==(const ForeignKeyDef&) const = default;
+};
+
+struct CheckDef {
+  std::string sql;  // an expression's text
+  std::string name = {};
 };
 
 // CREATE INDEX. The name is one of the schema's indexes. A unique one has a UniqueDef, too.
@@ -86,8 +93,9 @@ struct TableDef {
   std::string name;
   TableId id;  // given by the catalog when created
   std::vector<ColumnDef> columns;
-  std::vector<int> key;                     // positions in columns, in key order
-  std::vector<std::string> checks;          // CHECK expressions' texts
+  std::vector<int> key;  // positions in columns, in key order
+  std::string key_name = {};
+  std::vector<CheckDef> checks;
   std::vector<UniqueDef> unique;            // parallel to lsm::TableSchema::unique
   std::vector<ForeignKeyDef> foreign_keys;  // parallel to lsm::TableSchema::references
   std::vector<IndexDef> indexes;

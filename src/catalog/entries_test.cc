@@ -18,7 +18,7 @@ Entry TableOf(const std::shared_ptr<arrow::DataType>& type) {
   table->columns = {{"a \"quoted\" ü", type, "SOME TYPE", false, "1 + 1"},
                     {"b", type, "B", true, {}}};
   table->key = {0};
-  table->checks = {"a > 0"};
+  table->checks = {{"a > 0"}};
   Entry entry;
   entry.kind = EntryKind::kTable;
   entry.schema = "main";
@@ -181,6 +181,29 @@ TEST(EntriesTest, OtherTextIsDamage) {
   std::string newer = text;
   newer.replace(newer.find("\"version\":1"), 11, "\"version\":999");
   EXPECT_EQ(GetErrorCode(EntryFromJson(newer).status()), ErrorCode::kFormatVersion);
+}
+
+TEST(EntriesTest, NamesOfConstraintsComeBackAndMakeTheEntryNewer) {
+  Entry entry = TableOf(arrow::int32());
+  auto table = std::make_shared<TableDef>(*entry.table);
+  table->key_name = "k";
+  table->checks.push_back({"b > 0", "c"});
+  table->unique = {{{1}, "", "u"}, {{0}, "i", ""}};
+  table->foreign_keys = {{{1}, TableId(7), "t", {FieldId(1)}, "f"}};
+  entry.table = table;
+  const std::string text = EntryToJson(entry);
+  EXPECT_NE(text.find("\"version\":7"), std::string::npos) << text;
+  const auto read = EntryFromJson(text);
+  ASSERT_TRUE(read.ok()) << read.status().ToString();
+  const TableDef& back = *(*read)->table;
+  EXPECT_EQ(back.key_name, "k");
+  ASSERT_EQ(back.checks.size(), 2u);
+  EXPECT_EQ(back.checks[0].sql, "a > 0");
+  EXPECT_EQ(back.checks[0].name, "");
+  EXPECT_EQ(back.checks[1].sql, "b > 0");
+  EXPECT_EQ(back.checks[1].name, "c");
+  EXPECT_EQ(back.unique, table->unique);
+  EXPECT_EQ(back.foreign_keys, table->foreign_keys);
 }
 
 }  // namespace

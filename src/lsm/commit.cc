@@ -257,9 +257,10 @@ void EngineImpl::ApplyTableChanges(const PreparedCommit& prepared, CommitNumber 
       }
       tables->erase(it);
       last_write_.erase(change.table);
+      referred_since_.erase(change.table);
       continue;
     }
-    if (!change.schema->references.empty()) has_references_ = true;
+    NoteReferences(change, it == tables->end() ? nullptr : it->second.get(), commit);
     auto version = std::make_shared<TableVersion>();
     uint64_t ordinal = 0;
     if (change.op == TableOp::kAlter) {

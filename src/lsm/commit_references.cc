@@ -39,8 +39,28 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ReferenceValues(const SourceU
 
 }  // namespace
 
+void EngineImpl::NoteReferences(const TableChange& change, const TableVersion* before,
+                                CommitNumber commit) {
+  const auto& references = change.schema->references;
+  if (references.empty()) return;
+  has_references_ = true;
+  std::vector<Reference> known;
+  if (before != nullptr) known = before->current_schema()->references;
+  for (const Reference& reference : references) {
+    if (std::find(known.begin(), known.end(), reference) == known.end())
+      referred_since_[reference.parent] = commit;
+  }
+}
+
 arrow::Status EngineImpl::CheckReferences(const PreparedCommit& prepared) const {
   if (!prepared.table_changes.empty()) ARROW_RETURN_NOT_OK(CheckReferredTables(prepared));
+  for (const PreparedTable& table : prepared.tables) {
+    // Which of its rows the new reference is to, this transaction did not look at.
+    const auto since = referred_since_.find(table.table);
+    if (since != referred_since_.end() && since->second > prepared.snapshot &&
+        !table.deletions.empty())
+      return ReferenceConflict("a foreign key to a table whose rows are deleted here was made");
+  }
   for (const auto& [table, keys] : prepared.needed_keys)
     ARROW_RETURN_NOT_OK(CheckNeeded(table, keys, prepared.snapshot));
   for (const auto& [table, keys] : prepared.lost_keys)

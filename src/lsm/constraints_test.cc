@@ -279,6 +279,39 @@ TEST_F(ConstraintsTest, OfAChildAndItsParentsDeleteTheLaterConflicts) {
   }
 }
 
+TEST_F(ConstraintsTest, AReferenceThatIsMadeMeanwhileConflictsWithADelete) {
+  for (const bool made_first : {true, false}) {
+    for (const bool altered : {true, false}) {
+      SCOPED_TRACE(std::string(made_first ? "made" : "deleted") + " first" +
+                   (altered ? ", by an alter" : ""));
+      const TableId parent = Make(PairSchema([](TableSchema*) {}));
+      const TableId old_child = Make(PairSchema([](TableSchema*) {}));
+      ASSERT_TRUE(Insert(parent, {{7, 0}, {8, 0}}).ok());
+      ASSERT_TRUE(Insert(old_child, {{1, 7}}).ok());
+      auto make = Begin();
+      auto remove = Begin();
+      const Reference reference{{FieldId(2)}, parent, {FieldId(1)}};
+      if (altered) {
+        auto schema = std::make_shared<TableSchema>(*make->Schema(old_child).ValueOrDie());
+        ++schema->version;
+        schema->references = {reference};
+        ASSERT_TRUE(make->AlterTable(old_child, schema).ok());
+      } else {
+        const auto schema = PairSchema([&](TableSchema* s) { s->references = {reference}; });
+        const TableId child = make->CreateTable(schema).ValueOrDie();
+        ASSERT_TRUE(make->Append(child, Pairs({{1, 7}})).ok());
+      }
+      ASSERT_TRUE(Check(make.get()).ok());
+      Delete(remove.get(), parent, 7);
+      ASSERT_TRUE(Check(remove.get()).ok());
+      auto& first = made_first ? make : remove;
+      auto& second = made_first ? remove : make;
+      ASSERT_TRUE(first->Commit().ok());
+      EXPECT_EQ(Code(second->Commit().status()), ErrorCode::kConflict);
+    }
+  }
+}
+
 TEST_F(ConstraintsTest, WritesThatFitTogetherDoNotConflict) {
   const TableId parent = Make(PairSchema([](TableSchema*) {}));
   const TableId child = MakeChild(parent);

@@ -114,6 +114,9 @@ class EngineImpl final : public Engine {
   arrow::Status CheckKeysAgainst(const KeyBatch& keys, const PreparedTable& table,
                                  const TableVersion& version, CommitNumber snapshot) const
       REQUIRES(commit_mutex_);
+  // Of a table that was made, or altered from `before`.
+  void NoteReferences(const TableChange& change, const TableVersion* before, CommitNumber commit)
+      REQUIRES(commit_mutex_);
   // References between what this commit changes and what was committed since its snapshot.
   // commit_references.cc
   arrow::Status CheckReferences(const PreparedCommit& prepared) const REQUIRES(commit_mutex_);
@@ -265,6 +268,8 @@ class EngineImpl final : public Engine {
   uint32_t log_number_ GUARDED_BY(commit_mutex_) = 0;  // of the file being written
   uint32_t oldest_log_ GUARDED_BY(commit_mutex_) = 0;  // first file not removed yet
   std::map<TableId, CommitNumber> last_write_ GUARDED_BY(commit_mutex_);
+  // The last commit that made a reference to the table.
+  std::map<TableId, CommitNumber> referred_since_ GUARDED_BY(commit_mutex_);
   // Segments of dropped tables: their files stay until no manifest lists them.
   std::vector<std::shared_ptr<SegmentSource>> dropped_ GUARDED_BY(commit_mutex_);
   std::atomic<bool> closed_{false};

@@ -10,9 +10,11 @@
 #include "duckdb/parser/parsed_data/comment_on_column_info.hpp"
 #include "duckdb/planner/binder.hpp"
 #include "duckdb/planner/expression_binder/constant_binder.hpp"
+#include "sql/alter_actions.h"
 #include "sql/alter_type.h"
 #include "sql/arrow_vectors.h"
 #include "sql/column_refs.h"
+#include "sql/constraint_names.h"
 #include "sql/dependents.h"
 #include "sql/errors.h"
 #include "sql/identity.h"
@@ -176,10 +178,10 @@ class TableAlteration {
 
   // Writes other names into what the definition says as text.
   void RenameInChecks(const Renaming& renaming) {
-    for (std::string& check : next_.checks) {
-      const auto expression = ValueOrThrow(ParseExpressionText(check));
+    for (catalog::CheckDef& check : next_.checks) {
+      const auto expression = ValueOrThrow(ParseExpressionText(check.sql));
       RenameIn(*expression, table_, renaming);
-      check = ValueOrThrow(ExpressionText(*expression));
+      check.sql = ValueOrThrow(ExpressionText(*expression));
     }
   }
 
@@ -240,11 +242,12 @@ class TableAlteration {
       }
       for (int& position : *positions) position -= position > column ? 1 : 0;
     }
-    std::erase_if(next_.checks, [&](const std::string& check) {
-      const std::set<int> read = ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table_);
+    std::erase_if(next_.checks, [&](const catalog::CheckDef& check) {
+      const std::set<int> read = ColumnsRead(*ValueOrThrow(ParseExpressionText(check.sql)), table_);
       if (!read.contains(column)) return false;
       if (read.size() > 1) {
-        RefuseAlter(table_, "column " + Quoted(name) + " is read by CHECK " + check + " and stays");
+        RefuseAlter(table_,
+                    "column " + Quoted(name) + " is read by CHECK " + check.sql + " and stays");
       }
       return true;  // a CHECK of this column alone goes with it
     });
@@ -308,6 +311,7 @@ class TableAlteration {
       ThrowNotSupported("ALTER TABLE ... ADD of this constraint");
     }
     if (!table_.key.empty()) RefuseAlter(table_, "it has a primary key already");
+    next_.key_name = NameOf(*info.constraint);
     const auto& key = info.constraint->Cast<duckdb::UniqueConstraint>();
     for (const std::string& name : key.GetColumnNames()) {
       const int column = Column(name);
@@ -385,7 +389,9 @@ void SetColumnComment(duckdb::ClientContext& context, SqlTransaction& transactio
 void AlterRelation(duckdb::ClientContext& context, SqlTransaction& transaction,
                    const catalog::EntryPtr& current, duckdb::AlterTableInfo& info) {
   if (current->kind == catalog::EntryKind::kTable) {
-    TableAlteration(context, transaction, current).Apply(info);
+    if (const auto actions = ActionsIn(info))
+      return ApplyActions(context, transaction, current, *actions);
+    AlterHotTable(context, transaction, current, info);
   } else if (info.alter_table_type == duckdb::AlterTableType::RENAME_TABLE) {
     RenameRelation(transaction, *current, info.Cast<duckdb::RenameTableInfo>().new_table_name);
   } else {
@@ -397,6 +403,11 @@ void AlterRelation(duckdb::ClientContext& context, SqlTransaction& transaction,
 }
 
 }  // namespace
+
+void AlterHotTable(duckdb::ClientContext& context, SqlTransaction& transaction,
+                   const catalog::EntryPtr& table, duckdb::AlterTableInfo& info) {
+  TableAlteration(context, transaction, table).Apply(info);
+}
 
 void ApplyAlter(duckdb::ClientContext& context, SchemaEntry& schema, duckdb::AlterInfo& info) {
   SqlTransaction& transaction = SqlTransaction::Get(context, schema.catalog);

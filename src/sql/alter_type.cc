@@ -199,8 +199,9 @@ void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction
   const bool in_key = std::ranges::find(table.key, change.column) != table.key.end();
   if (in_key) ThrowIfError(CheckKeyColumn(column));
   CheckForeignKeysAllow(transaction, table, change.column);
-  const bool checked = std::ranges::any_of(table.checks, [&](const std::string& check) {
-    return ColumnsRead(*ValueOrThrow(ParseExpressionText(check)), table).contains(change.column);
+  const bool checked = std::ranges::any_of(table.checks, [&](const catalog::CheckDef& check) {
+    return ColumnsRead(*ValueOrThrow(ParseExpressionText(check.sql)), table)
+        .contains(change.column);
   });
   // Two enums have other positions for one value.
   const bool is_enum = IsEnumColumn(column) || IsEnumColumn(table.columns[change.column]);

@@ -90,7 +90,8 @@ bool CallsMacro(const duckdb::ParsedExpression& expression, const catalog::Entry
 
 // Every expression that the table's definition holds.
 std::vector<std::string> ExpressionsOf(const catalog::TableDef& table) {
-  std::vector<std::string> texts = table.checks;
+  std::vector<std::string> texts;
+  for (const catalog::CheckDef& check : table.checks) texts.push_back(check.sql);
   for (const catalog::ColumnDef& column : table.columns) {
     if (column.default_sql) texts.push_back(*column.default_sql);
   }

@@ -5,6 +5,7 @@
 #include "duckdb/parser/constraints/foreign_key_constraint.hpp"
 #include "lsm/key.h"
 #include "pyralog/error.h"
+#include "sql/constraint_names.h"
 
 namespace pyralog::sql {
 namespace {
@@ -69,6 +70,7 @@ arrow::Status TakeForeignKeys(catalog::Transaction& transaction,
     ARROW_ASSIGN_OR_RAISE(
         auto made,
         ForeignKeyFrom(transaction, constraint->Cast<duckdb::ForeignKeyConstraint>(), *definition));
+    made.name = NameOf(*constraint);
     definition->foreign_keys.push_back(std::move(made));
   }
   return arrow::Status::OK();
@@ -95,8 +97,10 @@ arrow::Status ShowForeignKeys(catalog::Transaction& transaction,
       shown.fk_keys.emplace_back(column);
       columns.push_back(definition.columns[column].name);
     }
-    info->constraints.push_back(duckdb::make_uniq<duckdb::ForeignKeyConstraint>(
-        std::move(parent_columns), std::move(columns), std::move(shown)));
+    info->constraints.push_back(
+        Named(duckdb::make_uniq<duckdb::ForeignKeyConstraint>(std::move(parent_columns),
+                                                              std::move(columns), std::move(shown)),
+              foreign_key.name));
   }
   return arrow::Status::OK();
 }

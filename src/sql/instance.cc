@@ -10,6 +10,7 @@
 #include "duckdb/planner/planner_extension.hpp"
 #include "duckdb/storage/storage_extension.hpp"
 #include "sql/connection_state.h"
+#include "sql/constraint_names.h"
 #include "sql/errors.h"
 #include "sql/export.h"
 #include "sql/external.h"
@@ -143,6 +144,7 @@ arrow::Result<std::shared_ptr<Instance>> Instance::Create(SharedDatabase& databa
     NoteFunctionsThatWantExecutor(*made->instance);
     CheckSubscripts(*made->instance);
     ReplaceSequenceFunctions(*made->instance);
+    ShowConstraintNames(*made->instance);
     RegisterIdentity(*made->instance);
     RegisterHotScan(*made->instance);
     return std::shared_ptr<Instance>(new Instance(std::move(made)));

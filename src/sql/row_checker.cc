@@ -50,9 +50,10 @@ void RowChecker::CheckExpressions(duckdb::DataChunk& rows) {
     for (duckdb::idx_t row = 0; row < rows.size(); ++row) {
       const auto at = values.sel->get_index(row);
       if (!values.validity.RowIsValid(at) || data[at] != 0) continue;
-      ThrowStatus(
-          MakeError(ErrorCode::kConstraint,
-                    "table \"" + table_.name + "\": a row fails CHECK " + table_.checks[i]));
+      const catalog::CheckDef& check = table_.checks[i];
+      ThrowStatus(MakeError(ErrorCode::kConstraint,
+                            "table \"" + table_.name + "\": a row fails CHECK " +
+                                (check.name.empty() ? "" : "\"" + check.name + "\" ") + check.sql));
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "sql/alter_table.h"
 #include "sql/catalog.h"
 #include "sql/connection_state.h"
+#include "sql/constraint_names.h"
 #include "sql/dependents.h"
 #include "sql/errors.h"
 #include "sql/foreign_keys.h"
@@ -130,6 +131,7 @@ SchemaEntry::Created SchemaEntry::CreateTable(duckdb::CatalogTransaction transac
   const auto& base = info.Base();
   catalog::TableDef definition = ValueOrThrow(DefinitionFromInfo(base, name));
   ThrowIfError(TakeForeignKeys(own.state(), base, &definition));
+  ThrowIfError(CheckGivenNames(definition));
   if (!MakeRoom(own, name, base.table, duckdb::CatalogType::TABLE_ENTRY, base.on_conflict)) {
     return nullptr;
   }

@@ -10,7 +10,9 @@
 #include "duckdb/parser/statement/vacuum_statement.hpp"
 #include "lsm/engine.h"
 #include "pyralog/error.h"
+#include "sql/alter_actions.h"
 #include "sql/collector.h"
+#include "sql/constraint_names.h"
 #include "sql/errors.h"
 #include "sql/front_parser.h"
 #include "sql/identity.h"
@@ -208,9 +210,12 @@ arrow::Result<SessionConnection::Statements> SessionConnection::Parse(std::strin
   auto statements = Guard([&]() -> arrow::Result<Statements> {
     const auto rewritten = RewriteStatement(*connection_->context, sql);
     if (rewritten) return connection_->ExtractStatements(*rewritten);
+    if (const auto alter = RewriteAlter(sql)) return connection_->ExtractStatements(*alter);
     ARROW_ASSIGN_OR_RAISE(const std::string text, RewriteIdentity(sql));
     try {
-      return connection_->ExtractStatements(text);
+      auto parsed = connection_->ExtractStatements(text);
+      for (auto& statement : parsed) NameConstraints(statement.get());
+      return parsed;
     } catch (const std::exception&) {
       const auto copy = RewriteCopy(sql);
       if (!copy) throw;

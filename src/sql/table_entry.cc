@@ -14,6 +14,7 @@
 #include "sql/arrow_types.h"
 #include "sql/arrow_vectors.h"
 #include "sql/catalog.h"
+#include "sql/constraint_names.h"
 #include "sql/errors.h"
 #include "sql/identity.h"
 #include "sql/scan.h"
@@ -96,8 +97,9 @@ arrow::Status AddUnique(const duckdb::UniqueConstraint& constraint,
   }
   if (constraint.IsPrimaryKey()) {
     definition->key = std::move(positions);
+    definition->key_name = NameOf(constraint);
   } else {
-    definition->unique.push_back({std::move(positions)});
+    definition->unique.push_back({std::move(positions), "", NameOf(constraint)});
   }
   return arrow::Status::OK();
 }
@@ -116,7 +118,7 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
     case duckdb::ConstraintType::CHECK: {
       ARROW_ASSIGN_OR_RAISE(std::string text,
                             ExpressionText(*constraint.Cast<duckdb::CheckConstraint>().expression));
-      definition->checks.push_back(std::move(text));
+      definition->checks.push_back({std::move(text), NameOf(constraint)});
       return arrow::Status::OK();
     }
     case duckdb::ConstraintType::FOREIGN_KEY:
@@ -129,15 +131,16 @@ arrow::Status AddConstraint(const duckdb::Constraint& constraint, const duckdb::
 duckdb::unique_ptr<duckdb::Constraint> UniqueOf(const catalog::TableDef& definition,
                                                 const duckdb::ColumnList& all,
                                                 const std::vector<int>& columns,
-                                                bool is_primary_key) {
-  if (columns.size() == 1) {
+                                                const std::string& name, bool is_primary_key) {
+  // One of one column and without a name stands behind the column when it is shown.
+  if (columns.size() == 1 && name.empty()) {
     const duckdb::PhysicalIndex column(columns[0]);
     return duckdb::make_uniq<duckdb::UniqueConstraint>(
         all.PhysicalToLogical(column), definition.columns[column.index].name, is_primary_key);
   }
   duckdb::vector<std::string> names;
   for (const int column : columns) names.push_back(definition.columns[column].name);
-  return duckdb::make_uniq<duckdb::UniqueConstraint>(std::move(names), is_primary_key);
+  return Named(duckdb::make_uniq<duckdb::UniqueConstraint>(std::move(names), is_primary_key), name);
 }
 
 // As DuckDB looks for the targets of ON CONFLICT.
@@ -194,14 +197,17 @@ arrow::Result<std::unique_ptr<duckdb::CreateTableInfo>> CreateInfoOf(
   }
   ARROW_RETURN_NOT_OK(add_generated());
   if (!definition.key.empty())
-    info->constraints.push_back(UniqueOf(definition, info->columns, definition.key, true));
+    info->constraints.push_back(
+        UniqueOf(definition, info->columns, definition.key, definition.key_name, true));
   for (const catalog::UniqueDef& unique : definition.unique) {
-    if (unique.index.empty())
-      info->constraints.push_back(UniqueOf(definition, info->columns, unique.columns, false));
+    if (!unique.index.empty()) continue;
+    info->constraints.push_back(
+        UniqueOf(definition, info->columns, unique.columns, unique.name, false));
   }
-  for (const std::string& check : definition.checks) {
-    ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(check));
-    info->constraints.push_back(duckdb::make_uniq<duckdb::CheckConstraint>(std::move(expression)));
+  for (const catalog::CheckDef& check : definition.checks) {
+    ARROW_ASSIGN_OR_RAISE(auto expression, ParseExpressionText(check.sql));
+    info->constraints.push_back(
+        Named(duckdb::make_uniq<duckdb::CheckConstraint>(std::move(expression)), check.name));
   }
   return info;
 }

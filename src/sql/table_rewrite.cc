@@ -1,6 +1,7 @@
 #include "sql/table_rewrite.h"
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <string>
 #include <utility>
@@ -142,6 +143,15 @@ std::shared_ptr<arrow::RecordBatch> NewRows(const lsm::TableView& view, size_t u
   return arrow::RecordBatch::Make(std::make_shared<arrow::Schema>(schema), kept, std::move(arrays));
 }
 
+std::vector<int64_t> RowIds(int64_t first, const lsm::MaskWords& mask) {
+  std::vector<int64_t> ids;
+  for (size_t w = 0; w < mask.size(); ++w) {
+    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1)
+      ids.push_back(first + static_cast<int64_t>(w) * 64 + std::countr_zero(bits));
+  }
+  return ids;
+}
+
 }  // namespace
 
 std::vector<catalog::ColumnOrigin> SameColumns(size_t count) {
@@ -179,6 +189,24 @@ void RewriteTable(duckdb::ClientContext& context, SqlTransaction& transaction,
     const auto rows = NewRows(*view, unit, mask, kept, *schema->arrow, rewrite, &computed);
     checker.Check(*rows);
     AppendRows(transaction, definition, rows);
+  }
+}
+
+void RewriteRows(duckdb::ClientContext& context, SqlTransaction& transaction,
+                 const catalog::TableDef& table, const Rewrite& rewrite) {
+  lsm::Transaction& storage = transaction.state().storage();
+  const lsm::TableViewPtr view = ValueOrThrow(storage.View(table.id));
+  transaction.NoteWrite();
+  ComputedColumns computed(context, table, table, rewrite);
+  const auto schema = ValueOrThrow(storage.Schema(table.id));
+  lsm::MaskWords mask;
+  for (size_t unit = 0; unit < view->units().size(); ++unit) {
+    if (context.IsInterrupted()) throw duckdb::InterruptException();
+    const int64_t kept = view->Mask(unit, &mask);
+    if (kept == 0) continue;
+    const auto rows = NewRows(*view, unit, mask, kept, *schema->arrow, rewrite, &computed);
+    ValueOrThrow(storage.Delete(table.id, RowIds(view->units()[unit].first_row_id, mask)));
+    AppendRows(transaction, table, rows);
   }
 }
 

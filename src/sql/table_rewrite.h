@@ -38,4 +38,9 @@ Rewrite KeepColumns(size_t count);
 void RewriteTable(duckdb::ClientContext& context, SqlTransaction& transaction,
                   const catalog::Entry& current, catalog::TableDef next, const Rewrite& rewrite);
 
+// Computes columns of the table for all rows anew, in the storage that it has. `rewrite` is over the
+// table as it is.
+void RewriteRows(duckdb::ClientContext& context, SqlTransaction& transaction,
+                 const catalog::TableDef& table, const Rewrite& rewrite);
+
 }  // namespace pyralog::sql

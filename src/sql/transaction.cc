@@ -87,6 +87,11 @@ lsm::TableViewPtr SqlTransaction::View(const catalog::TableDef& table) {
   return view;
 }
 
+void SqlTransaction::ForgetViews() {
+  const std::lock_guard lock(mutex_);
+  CurrentStatementLocked().views.clear();
+}
+
 RowIdSet& SqlTransaction::ChangedRows(TableId table) {
   const std::lock_guard lock(mutex_);
   auto& rows = CurrentStatementLocked().changed[table];

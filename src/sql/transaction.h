@@ -43,6 +43,8 @@ class SqlTransaction final : public duckdb::Transaction {
   // The table as it was when the running statement first asked, so that no statement reads its own
   // writes.
   lsm::TableViewPtr View(const catalog::TableDef& table);
+  // The running statement asks anew: it goes on after a change of the table's definition.
+  void ForgetViews();
   // Rows of the table that the running statement deleted or replaced.
   RowIdSet& ChangedRows(TableId table);
 

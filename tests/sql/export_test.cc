@@ -54,6 +54,23 @@ class ExportTest : public FolderTest, public testing::WithParamInterface<std::st
   std::unique_ptr<Session> source_, target_;
 };
 
+TEST_P(ExportTest, ConstraintsComeBackWithTheirNames) {
+  Run("CREATE TABLE \"the parent\"(id INTEGER CONSTRAINT \"its key\" PRIMARY KEY, u INTEGER "
+      "UNIQUE, \"up to\" INTEGER CONSTRAINT up REFERENCES \"the parent\", v INTEGER, "
+      "CONSTRAINT few CHECK (v > 0), CHECK (v < 9))");
+  Run("CREATE TABLE a_child(x INTEGER, y INTEGER)");
+  Run("ALTER TABLE a_child ADD CONSTRAINT down FOREIGN KEY (x) REFERENCES \"the parent\", "
+      "ADD CONSTRAINT one UNIQUE (x, y)");
+  Run("INSERT INTO \"the parent\" VALUES (1, 1, 1, 1)");
+  Run("INSERT INTO a_child VALUES (1, 1)");
+  Move();
+  ExpectSame(
+      "SELECT table_name, constraint_name, constraint_text FROM duckdb_constraints() "
+      "ORDER BY ALL");
+  ExpectSame("FROM a_child");
+  EXPECT_EQ(target_->Execute("ALTER TABLE a_child DROP CONSTRAINT down").ok(), true);
+}
+
 TEST_P(ExportTest, EveryKindOfEntryComesBack) {
   Run("CREATE SCHEMA s");
   Run("CREATE TYPE mood AS ENUM ('sad', 'it''s fine')");
