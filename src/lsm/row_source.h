@@ -29,6 +29,10 @@ class SourceUnit {
   virtual ~SourceUnit() = default;
   // `column` is a position in the source's schema.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const = 0;
+  // The same, but texts that are stored as codes as these (Segment::Encoded).
+  virtual arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int column) const {
+    return Column(column);
+  }
   virtual arrow::Result<batch::ZoneMap> Zone(int column) const = 0;
   virtual void WillNeed(std::span<const int> /*columns*/) const {}
 
@@ -88,9 +92,17 @@ class RowSource {
   virtual int64_t BornAt(CommitNumber snapshot) const = 0;
   // Units covering exactly the first `rows` rows.
   virtual SourceUnits Units(int64_t rows) const = 0;
+  // Bounds of a column over all rows; nullptr when they are not known cheaply. The pointer lives as
+  // long as the source.
+  virtual arrow::Result<const batch::ZoneMap*> Range(int /*column*/) const { return nullptr; }
   // The array of `column` that holds `row`, and its place.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column,
                                                                 int64_t* offset) const = 0;
+  // The same, with texts as codes (SourceUnit::Encoded).
+  virtual arrow::Result<std::shared_ptr<arrow::Array>> EncodedAt(int64_t row, int column,
+                                                                 int64_t* offset) const {
+    return ColumnAt(row, column, offset);
+  }
   // For keys[i] of each i in `which`: rows[i] = the newest row born at or before the snapshot and
   // alive there, or -1. REQUIRES: keyed schema.
   virtual arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which,

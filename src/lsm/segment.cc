@@ -5,10 +5,13 @@
 #include <cstdio>
 #include <utility>
 
+#include "arrow/array/array_dict.h"
+#include "arrow/array/util.h"
 #include "lsm/segment_arrow_reader.h"
 #include "lsm/segment_encoding.h"
 #include "lsm/segment_index.h"
 #include "lsm/segment_key_index.h"
+#include "lsm/string_dictionary.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -38,8 +41,20 @@ class SegmentImpl final : public Segment {
   const TableSchemaPtr& schema() const override { return schema_; }
 
   arrow::Result<std::shared_ptr<arrow::Array>> Column(int64_t unit, int column) override {
-    ARROW_ASSIGN_OR_RAISE(auto stored, StoredColumn(unit, column));
+    ARROW_ASSIGN_OR_RAISE(auto stored, Encoded(unit, column));
     return FromStorage(stored, schema_->arrow->field(column)->type());
+  }
+
+  arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int64_t unit, int column) override {
+    ARROW_ASSIGN_OR_RAISE(auto stored, StoredColumn(unit, column));
+    const auto& logical = schema_->arrow->field(column)->type();
+    if (stored->type_id() != arrow::Type::DICTIONARY) return FromStorage(stored, logical);
+    if (logical->id() != arrow::Type::STRING_VIEW) return stored;
+    ARROW_ASSIGN_OR_RAISE(const auto* dictionary, Dictionary(*stored, column));
+    auto codes = stored->data()->Copy();
+    codes->type = arrow::dictionary(arrow::int16(), arrow::utf8_view());
+    codes->dictionary = (*dictionary)->data();
+    return arrow::MakeArray(codes);
   }
 
   arrow::Result<std::shared_ptr<arrow::Array>> StoredColumn(int64_t unit, int column) override {
@@ -48,14 +63,13 @@ class SegmentImpl final : public Segment {
   }
 
   arrow::Result<const batch::ZoneMap*> Zone(int64_t unit, int column) override {
-    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
-    ARROW_ASSIGN_OR_RAISE(
-        ZoneColumns * columns, zones_.Get([&]() -> arrow::Result<std::unique_ptr<ZoneColumns>> {
-          return std::make_unique<ZoneColumns>(static_cast<size_t>(schema_->num_fields()));
-        }));
-    ARROW_ASSIGN_OR_RAISE(auto* zones, (*columns)[static_cast<size_t>(column)].Get(
-                                           [&] { return ReadZones(index, column); }));
-    return &(*zones)[static_cast<size_t>(unit)];
+    ARROW_ASSIGN_OR_RAISE(const ColumnZones* zones, Zones(column));
+    return &zones->units[static_cast<size_t>(unit)];
+  }
+
+  arrow::Result<const batch::ZoneMap*> Range(int column) override {
+    ARROW_ASSIGN_OR_RAISE(const ColumnZones* zones, Zones(column));
+    return &zones->all;
   }
 
   arrow::Result<std::span<const BirthRun>> Births() override {
@@ -103,7 +117,13 @@ class SegmentImpl final : public Segment {
   }
 
  private:
-  using ZoneColumns = std::vector<Lazy<std::vector<batch::ZoneMap>>>;  // by column
+  using ArrayPtr = std::shared_ptr<arrow::Array>;
+  using Dictionaries = std::vector<Lazy<ArrayPtr>>;  // by column
+  struct ColumnZones {
+    std::vector<batch::ZoneMap> units;
+    batch::ZoneMap all;
+  };
+  using ZoneColumns = std::vector<Lazy<ColumnZones>>;  // by column
 
   arrow::Result<SegmentIndex*> Index() {
     return index_.Get([&] {
@@ -121,10 +141,42 @@ class SegmentImpl final : public Segment {
     });
   }
 
-  arrow::Result<std::unique_ptr<std::vector<batch::ZoneMap>>> ReadZones(SegmentIndex* index,
-                                                                        int column) const {
-    ARROW_ASSIGN_OR_RAISE(auto zones, index->Zones(column, schema_->num_fields()));
-    return std::make_unique<std::vector<batch::ZoneMap>>(std::move(zones));
+  // The texts that codes stand for, as views.
+  arrow::Result<const ArrayPtr*> Dictionary(const arrow::Array& codes, int column) {
+    ARROW_ASSIGN_OR_RAISE(
+        Dictionaries * all,
+        dictionaries_.Get([&]() -> arrow::Result<std::unique_ptr<Dictionaries>> {
+          return std::make_unique<Dictionaries>(static_cast<size_t>(schema_->num_fields()));
+        }));
+    return (*all)[static_cast<size_t>(column)].Get(
+        [&]() -> arrow::Result<std::unique_ptr<ArrayPtr>> {
+          const auto& texts = *static_cast<const arrow::DictionaryArray&>(codes).dictionary();
+          ARROW_ASSIGN_OR_RAISE(auto views, ViewsOfStrings(texts));
+          return std::make_unique<ArrayPtr>(std::move(views));
+        });
+  }
+
+  arrow::Result<const ColumnZones*> Zones(int column) {
+    ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
+    ARROW_ASSIGN_OR_RAISE(
+        ZoneColumns * columns, zones_.Get([&]() -> arrow::Result<std::unique_ptr<ZoneColumns>> {
+          return std::make_unique<ZoneColumns>(static_cast<size_t>(schema_->num_fields()));
+        }));
+    return (*columns)[static_cast<size_t>(column)].Get([&] { return ReadZones(index, column); });
+  }
+
+  arrow::Result<std::unique_ptr<ColumnZones>> ReadZones(SegmentIndex* index, int column) const {
+    auto zones = std::make_unique<ColumnZones>();
+    ARROW_ASSIGN_OR_RAISE(zones->units, index->Zones(column, schema_->num_fields()));
+    const auto& type = *schema_->arrow->field(column)->type();
+    for (size_t unit = 0; unit < zones->units.size(); ++unit) {
+      if (unit == 0) {
+        zones->all = zones->units[0];
+      } else {
+        zones->all.Merge(zones->units[unit], type);
+      }
+    }
+    return zones;
   }
 
   // Each pass over the group asks for the lines that the next one reads.
@@ -219,6 +271,7 @@ class SegmentImpl final : public Segment {
   Lazy<SegmentArrowReader> arrow_;
   Lazy<SegmentKeyIndex> key_index_;
   Lazy<std::span<const BirthRun>> births_;
+  Lazy<Dictionaries> dictionaries_;
   Lazy<ZoneColumns> zones_;
 };
 

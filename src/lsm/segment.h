@@ -101,12 +101,19 @@ class Segment {
 
   // A column of a unit in the schema's type, verified. `column` is a position in schema(). A view
   // of the mapping, which it keeps alive, wherever that type is the stored one: always but for
-  // dictionaries (segment_encoding.h).
+  // dictionaries and codes (segment_encoding.h).
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Column(int64_t unit, int column) = 0;
+  // The same, but texts that are stored as codes (string_dictionary.h) as these: dictionary(int16,
+  // utf8), or, where the schema's type is utf8_view, dictionary(int16, utf8_view) over one
+  // dictionary, the same array for all units.
+  virtual arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int64_t unit, int column) = 0;
   // The same in the type of the file: always a view.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> StoredColumn(int64_t unit, int column) = 0;
   // Zone map of a column of a unit. The pointer lives as long as the segment.
   virtual arrow::Result<const batch::ZoneMap*> Zone(int64_t unit, int column) = 0;
+  // Zone map of a column of the whole segment, made when first asked for. The pointer lives as long
+  // as the segment.
+  virtual arrow::Result<const batch::ZoneMap*> Range(int column) = 0;
   // Ascending by first_row, the first one 0; lives as long as the segment. Empty when all rows
   // share meta().min_birth.
   virtual arrow::Result<std::span<const BirthRun>> Births() = 0;

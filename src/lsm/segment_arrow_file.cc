@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "arrow/ipc/dictionary.h"
 #include "base/endian.h"
 #include "lsm/segment_file_stream.h"
 #include "pyralog/error.h"
@@ -62,13 +61,17 @@ class FlatTable {
 constexpr size_t kMessageHeader = 2;
 constexpr size_t kMessageBodyLength = 3;
 constexpr size_t kRecordBatchBuffers = 2;
-constexpr size_t kBufferStruct = 16;  // i64 offset, i64 length
+constexpr size_t kDictionaryBatchData = 1;  // its record batch
+constexpr size_t kBufferStruct = 16;        // i64 offset, i64 length
 
-// Overwrites the offsets of a record batch header's buffers and its body length.
-arrow::Status PatchHeader(uint8_t* bytes, size_t size, const std::vector<uint64_t>& offsets,
-                          uint64_t body_length) {
+// Overwrites the offsets of the buffers in a record batch's or a dictionary's header and its body
+// length.
+arrow::Status PatchHeader(uint8_t* bytes, size_t size, bool is_dictionary,
+                          const std::vector<uint64_t>& offsets, uint64_t body_length) {
   const FlatTable message = FlatTable::Root(bytes, size);
-  const FlatTable batch(bytes, size, message.Target(kMessageHeader));
+  const FlatTable header(bytes, size, message.Target(kMessageHeader));
+  const FlatTable batch =
+      is_dictionary ? FlatTable(bytes, size, header.Target(kDictionaryBatchData)) : header;
   const size_t vector = batch.Target(kRecordBatchBuffers);
   const bool sound = vector + sizeof(uint32_t) + offsets.size() * kBufferStruct <= size &&
                      LoadLittle<uint32_t>(bytes + vector) == offsets.size();
@@ -117,8 +120,9 @@ arrow::Status AlignPayload(uint64_t position, arrow::ipc::IpcPayload* payload) {
     if (gap > 0) body.push_back(ZeroBuffer(gap));
     offset += RoundUpToAlignment(length);
   }
-  if (payload->type == arrow::ipc::MessageType::RECORD_BATCH) {
-    ARROW_RETURN_NOT_OK(PatchHeader(bytes, size, offsets, offset));
+  const bool is_dictionary = payload->type == arrow::ipc::MessageType::DICTIONARY_BATCH;
+  if (is_dictionary || payload->type == arrow::ipc::MessageType::RECORD_BATCH) {
+    ARROW_RETURN_NOT_OK(PatchHeader(bytes, size, is_dictionary, offsets, offset));
   }
   payload->metadata = std::move(header);
   payload->body_buffers = std::move(body);
@@ -130,24 +134,27 @@ arrow::Result<std::unique_ptr<ArrowFileWriter>> ArrowFileWriter::Create(
     io::Env* env, const std::string& path, const std::shared_ptr<arrow::Schema>& schema) {
   ARROW_ASSIGN_OR_RAISE(auto stream, CheckedFileStream::Create(env, path));
   std::unique_ptr<ArrowFileWriter> writer(
-      new ArrowFileWriter(std::move(stream), SegmentWriteOptions()));
-  ARROW_RETURN_NOT_OK(writer->Start(schema));
+      new ArrowFileWriter(std::move(stream), SegmentWriteOptions(), schema));
+  ARROW_RETURN_NOT_OK(writer->Start());
   return writer;
 }
 
 ArrowFileWriter::ArrowFileWriter(std::unique_ptr<CheckedFileStream> stream,
-                                 arrow::ipc::IpcWriteOptions options)
-    : stream_(std::move(stream)), options_(std::move(options)) {}
+                                 arrow::ipc::IpcWriteOptions options,
+                                 std::shared_ptr<arrow::Schema> schema)
+    : stream_(std::move(stream)),
+      options_(std::move(options)),
+      schema_(std::move(schema)),
+      dictionaries_(*schema_) {}
 
 ArrowFileWriter::~ArrowFileWriter() = default;
 
-arrow::Status ArrowFileWriter::Start(const std::shared_ptr<arrow::Schema>& schema) {
+arrow::Status ArrowFileWriter::Start() {
   ARROW_ASSIGN_OR_RAISE(
-      writer_, arrow::ipc::internal::MakePayloadFileWriter(stream_.get(), schema, options_));
+      writer_, arrow::ipc::internal::MakePayloadFileWriter(stream_.get(), schema_, options_));
   ARROW_RETURN_NOT_OK(writer_->Start());
   arrow::ipc::IpcPayload payload;
-  ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(
-      *schema, options_, arrow::ipc::DictionaryFieldMapper(*schema), &payload));
+  ARROW_RETURN_NOT_OK(arrow::ipc::GetSchemaPayload(*schema_, options_, dictionaries_, &payload));
   return WritePayload(&payload);
 }
 
@@ -165,6 +172,14 @@ arrow::Status ArrowFileWriter::WriteBatch(const arrow::RecordBatch& batch) {
   place.metadata_bytes = stream_->position() - place.offset - place.body_bytes;
   batches_.push_back(place);
   return arrow::Status::OK();
+}
+
+arrow::Status ArrowFileWriter::WriteDictionary(int column,
+                                               const std::shared_ptr<arrow::Array>& values) {
+  ARROW_ASSIGN_OR_RAISE(const int64_t id, dictionaries_.GetFieldId({column}));
+  arrow::ipc::IpcPayload payload;
+  ARROW_RETURN_NOT_OK(arrow::ipc::GetDictionaryPayload(id, values, options_, &payload));
+  return WritePayload(&payload);
 }
 
 arrow::Status ArrowFileWriter::Finish() {

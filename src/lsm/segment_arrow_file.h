@@ -12,7 +12,9 @@
 //             of 64), then the body: buffers in order, each followed by zeros to a multiple of 64
 //             end of stream mark, footer, footer length (4 bytes), "ARROW1": as any Arrow file
 //
-// There are no dictionary messages, no compression, no deltas.
+// Dictionary messages, one for each column of codes, stand behind the last record batch, when all
+// strings are known; the footer says where, which is all that the format asks of files. There is no
+// compression, there are no deltas.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "arrow/ipc/dictionary.h"
 #include "arrow/ipc/writer.h"
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
@@ -51,8 +54,11 @@ class ArrowFileWriter {
       io::Env* env, const std::string& path, const std::shared_ptr<arrow::Schema>& schema);
   ~ArrowFileWriter();
 
-  // REQUIRES: the schema given, no dictionaries.
+  // REQUIRES: the schema given. Of dictionaries only the codes are written.
   arrow::Status WriteBatch(const arrow::RecordBatch& batch);
+  // What the codes of a column stand for. REQUIRES: once for each column of codes, after the last
+  // batch.
+  arrow::Status WriteDictionary(int column, const std::shared_ptr<arrow::Array>& values);
   // Ends, syncs and closes the file.
   arrow::Status Finish();
 
@@ -63,12 +69,15 @@ class ArrowFileWriter {
   std::vector<uint64_t> checks() const;
 
  private:
-  ArrowFileWriter(std::unique_ptr<CheckedFileStream> stream, arrow::ipc::IpcWriteOptions options);
-  arrow::Status Start(const std::shared_ptr<arrow::Schema>& schema);
+  ArrowFileWriter(std::unique_ptr<CheckedFileStream> stream, arrow::ipc::IpcWriteOptions options,
+                  std::shared_ptr<arrow::Schema> schema);
+  arrow::Status Start();
   arrow::Status WritePayload(arrow::ipc::IpcPayload* payload);
 
   const std::unique_ptr<CheckedFileStream> stream_;
   const arrow::ipc::IpcWriteOptions options_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  const arrow::ipc::DictionaryFieldMapper dictionaries_;
   std::unique_ptr<arrow::ipc::internal::IpcPayloadWriter> writer_;
   std::vector<MessagePlace> batches_;
 };

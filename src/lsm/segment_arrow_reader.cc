@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "arrow/compute/cast.h"
 #include "arrow/io/memory.h"
 #include "arrow/util/io_util.h"
 #include "lsm/segment_encoding.h"
@@ -28,7 +27,8 @@ arrow::Result<std::unique_ptr<SegmentArrowReader>> SegmentArrowReader::Open(
   std::unique_ptr<SegmentArrowReader> reader(
       new SegmentArrowReader(std::move(mapping), path, meta.rows, std::move(schema),
                              std::move(places), checks, verify_checksums));
-  ARROW_RETURN_NOT_OK(reader->Start());
+  ARROW_ASSIGN_OR_RAISE(const auto codes, index->Codes());
+  ARROW_RETURN_NOT_OK(reader->Start(codes));
   return reader;
 }
 
@@ -47,8 +47,9 @@ SegmentArrowReader::SegmentArrowReader(std::shared_ptr<arrow::Buffer> mapping,
           new std::atomic<uint8_t>[places_.size() * static_cast<size_t>(schema_->num_fields())]()) {
 }
 
-arrow::Status SegmentArrowReader::Start() {
-  // Arrow reads the footer only, which stands behind the last batch.
+arrow::Status SegmentArrowReader::Start(const std::vector<uint32_t>& codes) {
+  // Arrow reads the footer and, with the first batch, the dictionaries, which all stand behind the
+  // last batch.
   uint64_t footer = 0;
   if (!places_.empty())
     footer = places_.back().offset + places_.back().metadata_bytes + places_.back().body_bytes;
@@ -66,12 +67,13 @@ arrow::Status SegmentArrowReader::Start() {
                                                   std::to_string(places_.size()) + " are expected");
   }
   const auto stored = reader_->schema();
-  ARROW_RETURN_NOT_OK(CheckSchema(*stored));
+  ARROW_RETURN_NOT_OK(CheckSchema(*stored, codes));
   matches_keys_ = schema_->keyed() && StoredKeys::Supports(*schema_, *stored);
   return arrow::Status::OK();
 }
 
-arrow::Status SegmentArrowReader::CheckSchema(const arrow::Schema& stored) const {
+arrow::Status SegmentArrowReader::CheckSchema(const arrow::Schema& stored,
+                                              const std::vector<uint32_t>& codes) const {
   if (stored.num_fields() != schema_->num_fields()) {
     return NotTheExpectedFile(blocks_.path(), std::to_string(stored.num_fields()) +
                                                   " columns where the table has " +
@@ -80,9 +82,8 @@ arrow::Status SegmentArrowReader::CheckSchema(const arrow::Schema& stored) const
   for (int i = 0; i < stored.num_fields(); ++i) {
     const auto& have = stored.field(i)->type();
     const auto& want = schema_->arrow->field(i)->type();
-    const bool fits = have->Equals(want) || have->Equals(StorageType(want)) ||
-                      arrow::compute::CanCast(*have, *want);
-    if (!fits) {
+    const bool listed = std::ranges::find(codes, static_cast<uint32_t>(i)) != codes.end();
+    if (!FitsLogicalType(have, want) || listed != (have->id() == arrow::Type::DICTIONARY)) {
       return NotTheExpectedFile(blocks_.path(), "column " + std::to_string(i) + " has type " +
                                                     have->ToString() + " where the table has " +
                                                     want->ToString());
@@ -133,9 +134,8 @@ arrow::Status SegmentArrowReader::VisitBuffers(const arrow::ArrayData& data,
     if (!inside) return NotTheExpectedFile(blocks_.path(), "a buffer lies outside its batch");
     ARROW_RETURN_NOT_OK(visit(offset, size));
   }
+  // A dictionary was verified when the file was opened.
   for (const auto& child : data.child_data) ARROW_RETURN_NOT_OK(VisitBuffers(*child, place, visit));
-  if (data.dictionary != nullptr)
-    return NotTheExpectedFile(blocks_.path(), "a column has a dictionary");
   return arrow::Status::OK();
 }
 

@@ -77,8 +77,8 @@ class SegmentArrowReader {
   SegmentArrowReader(std::shared_ptr<arrow::Buffer> mapping, const std::string& path, uint64_t rows,
                      TableSchemaPtr schema, std::vector<MessagePlace> places,
                      std::span<const uint64_t> checks, bool verify_checksums);
-  arrow::Status Start();
-  arrow::Status CheckSchema(const arrow::Schema& stored) const;
+  arrow::Status Start(const std::vector<uint32_t>& codes);
+  arrow::Status CheckSchema(const arrow::Schema& stored, const std::vector<uint32_t>& codes) const;
   arrow::Result<const Unit*> GetUnit(int64_t unit);
   arrow::Result<std::unique_ptr<Unit>> ReadUnit(int64_t unit);
   // Calls visit(offset in the file, bytes) for each buffer of the array and what hangs on it.

@@ -237,7 +237,7 @@ TEST_F(DamageTest, UnknownSectionsAreSkippedOrRefused) {
   SegmentMeta meta;
   meta.id = SegmentId(40);
   meta.table = TableId(7);
-  for (const uint32_t kind : {6u, 127u, 128u, 255u, 256u}) {
+  for (const uint32_t kind : {7u, 127u, 128u, 255u, 256u}) {
     const std::vector<IndexSectionBytes> sections = {
         {1, ""}, {2, ""}, {3, std::string(8, '\0')}, {kind, "something new"}};
     SEGMENT_ASSERT_OK(

@@ -14,6 +14,7 @@
 #include "arrow/extension_type.h"
 #include "arrow/util/bit_util.h"
 #include "arrow/util/checked_cast.h"
+#include "lsm/string_dictionary.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -210,6 +211,24 @@ arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(
       arrow::dictionary(indices->type(), entries->type(), type.ordered()), indices, entries);
 }
 
+// Codes of a segment's dictionary as a dictionary of the logical type.
+arrow::Result<std::shared_ptr<arrow::Array>> CodesAsDictionary(
+    const arrow::Array& stored, const std::shared_ptr<arrow::DataType>& logical) {
+  const auto& codes = checked_cast<const arrow::DictionaryArray&>(stored);
+  const auto& type = checked_cast<const arrow::DictionaryType&>(*logical);
+  auto context = SingleThreaded();
+  ARROW_ASSIGN_OR_RAISE(const auto entries, FromStorage(codes.dictionary(), type.value_type()));
+  auto indices = arrow::compute::Cast(*codes.indices(), type.index_type(),
+                                      arrow::compute::CastOptions::Safe(), &context);
+  if (!indices.ok()) {
+    indices = arrow::compute::Cast(*codes.indices(), arrow::int32(),
+                                   arrow::compute::CastOptions::Safe(), &context);
+  }
+  ARROW_ASSIGN_OR_RAISE(const auto fitting, std::move(indices));
+  return arrow::DictionaryArray::FromArrays(
+      arrow::dictionary(fitting->type(), entries->type(), type.ordered()), fitting, entries);
+}
+
 // A nested array of other children, whose rows stay where they are.
 arrow::Result<std::shared_ptr<arrow::Array>> ChildrenFromStorage(
     const arrow::Array& stored, const std::shared_ptr<arrow::DataType>& logical) {
@@ -252,9 +271,24 @@ arrow::Result<std::shared_ptr<arrow::Array>> ToStorage(const std::shared_ptr<arr
   return arrow::MakeArray(data);
 }
 
+bool FitsLogicalType(const std::shared_ptr<arrow::DataType>& stored,
+                     const std::shared_ptr<arrow::DataType>& logical) {
+  const auto plain = StorageType(logical);
+  if (stored->Equals(logical) || stored->Equals(plain)) return true;
+  if (stored->Equals(DictionaryStorageType())) return MayBeDictionary(*plain);
+  return arrow::compute::CanCast(*stored, *logical);
+}
+
 arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
     const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical) {
   if (stored->type()->Equals(logical)) return stored;
+  if (stored->type_id() == arrow::Type::DICTIONARY) {
+    const auto plain = StorageType(logical);
+    if (logical->id() == arrow::Type::DICTIONARY) return CodesAsDictionary(*stored, logical);
+    ARROW_ASSIGN_OR_RAISE(
+        auto decoded, DecodeStrings(checked_cast<const arrow::DictionaryArray&>(*stored), plain));
+    return FromStorage(decoded, logical);
+  }
   if (logical->id() == arrow::Type::DICTIONARY) return EncodeDictionary(stored, logical);
   if (logical->id() == arrow::Type::EXTENSION) {
     const auto& type = checked_cast<const arrow::ExtensionType&>(*logical);

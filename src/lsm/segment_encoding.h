@@ -1,10 +1,12 @@
 // The one place that says how a column of a logical type is stored in a segment file, and back.
 //
-// Today every type is stored as it is, but for one: dictionary-encoded columns, at any depth, are
-// stored as their values, because the batches of an IPC file share one dictionary and a segment's
-// batches arrive one by one. A reader takes the stored type from the file's own schema, so that
-// later builds may choose narrower integers or dictionaries per column: what is stored under a type
-// that casts losslessly to the logical one is read by this build.
+// Every type is stored as it is, but for two. Dictionary-encoded columns, at any depth, are stored
+// as their values, because the batches of an IPC file share one dictionary and a segment's batches
+// arrive one by one. Columns of texts that repeat are stored as 16-bit codes of one dictionary of
+// the segment (string_dictionary.h): the writer decides by the first unit, and takes it back when
+// there are too many texts after all. A reader takes the stored type from the file's own schema, so
+// that later builds may choose narrower integers, too: what is stored under a type that casts
+// losslessly to the logical one is read by this build.
 #pragma once
 
 #include <memory>
@@ -22,6 +24,10 @@ std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataTy
 // binary views gathered into one buffer, of which a slice would otherwise write all. Zero-copy
 // where neither applies.
 arrow::Result<std::shared_ptr<arrow::Array>> ToStorage(const std::shared_ptr<arrow::Array>& array);
+
+// Whether arrays of the stored type can be read as the logical one.
+bool FitsLogicalType(const std::shared_ptr<arrow::DataType>& stored,
+                     const std::shared_ptr<arrow::DataType>& logical);
 
 // A stored array as the logical type: itself when the types are equal, else a lossless cast. A
 // dictionary whose indices cannot count the distinct values of the array, at any depth, gets indices

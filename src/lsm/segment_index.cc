@@ -118,7 +118,7 @@ arrow::Result<std::vector<SegmentIndex::Section>> SegmentIndex::ParseSections(
                                 "section entry " + std::to_string(i) + " of the header is damaged");
     }
     const bool known =
-        section.kind >= 1 && section.kind <= static_cast<uint32_t>(IndexSection::kKeys);
+        section.kind >= 1 && section.kind <= static_cast<uint32_t>(IndexSection::kCodes);
     const bool skippable =
         section.kind >= kFirstSkippableSection && section.kind <= kLastSkippableSection;
     if (!known && !skippable) {
@@ -226,6 +226,14 @@ arrow::Result<std::vector<batch::ZoneMap>> SegmentIndex::Zones(int column, int n
     at += min_bytes + max_bytes;
   }
   return zones;
+}
+
+arrow::Result<std::vector<uint32_t>> SegmentIndex::Codes() {
+  if (Find(IndexSection::kCodes) == nullptr) return std::vector<uint32_t>();
+  ARROW_ASSIGN_OR_RAISE(auto bytes, Read(IndexSection::kCodes, sizeof(uint32_t)));
+  std::vector<uint32_t> columns(bytes.size() / sizeof(uint32_t));
+  if (!columns.empty()) std::memcpy(columns.data(), bytes.data(), bytes.size());
+  return columns;
 }
 
 arrow::Result<SegmentKeyIndex> SegmentIndex::Keys() {

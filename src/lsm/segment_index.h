@@ -29,7 +29,8 @@
 //      4  births     absent when all rows share one. Runs: u64 first row (ascending, from 0),
 //                    u64 commit number
 //      5  key index  present when the table has a key: see segment_key_index.h
-//   6-127 reserved for what changes the meaning of the rows: a reader that does not know one
+//      6  codes      present when columns are stored as codes of a dictionary: u32 position each
+//   7-127 reserved for what changes the meaning of the rows: a reader that does not know one
 //         refuses the file
 // 128-255 reserved for what only adds to them (sketches, filters, secondary indexes): a reader that
 //         does not know one skips it. Kinds above are refused.
@@ -61,7 +62,8 @@ enum class IndexSection : uint32_t {
   kChecks = 2,
   kZones = 3,
   kBirths = 4,
-  kKeys = 5
+  kKeys = 5,
+  kCodes = 6
 };
 constexpr uint32_t kFirstSkippableSection = 128;
 constexpr uint32_t kLastSkippableSection = 255;
@@ -79,6 +81,7 @@ struct SegmentIndexContent {
   std::vector<std::vector<batch::ZoneMap>> zones;  // by column, then unit
   std::vector<BirthRun> births;
   std::optional<std::string> keys;  // as BuildKeyIndex makes it
+  std::vector<uint32_t> codes;      // positions of the columns that are codes
 };
 
 // Creates or empties the file, writes and syncs it. Takes id, table, schema version, rows and
@@ -108,6 +111,8 @@ class SegmentIndex {
   arrow::Result<std::vector<batch::ZoneMap>> Zones(int column, int num_columns);
   // kDamaged when there is none. Valid as long as this.
   arrow::Result<SegmentKeyIndex> Keys();
+  // Positions of the columns that are codes; ascending.
+  arrow::Result<std::vector<uint32_t>> Codes();
   bool has_keys() const { return Find(IndexSection::kKeys) != nullptr; }
 
   // Verifies every block that was not.

@@ -13,7 +13,7 @@ namespace {
 
 template <class T>
 std::string SectionOf(const std::vector<T>& values) {
-  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % sizeof(uint64_t) == 0);
+  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % sizeof(uint32_t) == 0);
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
@@ -105,6 +105,8 @@ arrow::Status WriteSegmentIndex(io::Env* env, const std::string& path, const Dat
   if (!content.births.empty())
     sections.push_back({kind(IndexSection::kBirths), SectionOf(content.births)});
   if (content.keys) sections.push_back({kind(IndexSection::kKeys), std::move(*content.keys)});
+  if (!content.codes.empty())
+    sections.push_back({kind(IndexSection::kCodes), SectionOf(content.codes)});
   return WriteIndexSections(env, path, database, sections, meta);
 }
 

@@ -1,5 +1,7 @@
 #include "lsm/segment_source.h"
 
+#include "lsm/segment_encoding.h"
+
 namespace pyralog::lsm {
 namespace {
 
@@ -11,6 +13,9 @@ class SegmentUnit final : public SourceUnit {
         unit_(unit) {}
   arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const override {
     return segment_->Column(unit_, column);
+  }
+  arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int column) const override {
+    return segment_->Encoded(unit_, column);
   }
   arrow::Result<batch::ZoneMap> Zone(int column) const override {
     ARROW_ASSIGN_OR_RAISE(const batch::ZoneMap* zone, segment_->Zone(unit_, column));
@@ -50,8 +55,18 @@ SourceUnits SegmentSource::Units(int64_t rows) const {
 
 arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::ColumnAt(int64_t row, int column,
                                                                      int64_t* offset) const {
+  ARROW_ASSIGN_OR_RAISE(auto array, EncodedAt(row, column, offset));
+  const auto& type = schema()->arrow->field(column)->type();
+  if (array->type_id() != arrow::Type::DICTIONARY || array->type()->Equals(type)) return array;
+  array = array->Slice(*offset, 1);
+  *offset = 0;
+  return FromStorage(array, type);
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::EncodedAt(int64_t row, int column,
+                                                                      int64_t* offset) const {
   *offset = row % kUnitRows;
-  return segment_->Column(row / kUnitRows, column);
+  return segment_->Encoded(row / kUnitRows, column);
 }
 
 arrow::Result<std::shared_ptr<const SortedUnit>> SegmentSource::Sorted(

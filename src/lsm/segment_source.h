@@ -37,8 +37,13 @@ class SegmentSource final : public RowSource {
   const TableSchemaPtr& schema() const override { return segment_->schema(); }
   int64_t BornAt(CommitNumber snapshot) const override { return birth_ <= snapshot ? rows() : 0; }
   SourceUnits Units(int64_t rows) const override;
+  arrow::Result<const batch::ZoneMap*> Range(int column) const override {
+    return segment_->Range(column);
+  }
   arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column,
                                                         int64_t* offset) const override;
+  arrow::Result<std::shared_ptr<arrow::Array>> EncodedAt(int64_t row, int column,
+                                                         int64_t* offset) const override;
   arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
                      std::span<int64_t> rows) const override;
   arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,

@@ -338,8 +338,8 @@ TEST(SegmentTest, AnUnfinishedWriterLeavesNothing) {
   SegmentFixture fixture(arrow::schema({arrow::field("i", arrow::int64())}));
   auto writer = fixture.NewWriter();
   const CommitNumber birth(1);
-  SEGMENT_ASSERT_OK(
-      writer->Append(*fixture.Batch({Int64s(3, [](int64_t i) { return i; })}), {&birth, 1}));
+  SEGMENT_ASSERT_OK(writer->Append(*fixture.Batch({Int64s(kUnitRows, [](int64_t i) { return i; })}),
+                                   {&birth, 1}));
   EXPECT_GT(writer->bytes(), 0u);
   EXPECT_FALSE(fixture.env->List("tmp").ValueOrDie().empty());
   writer.reset();

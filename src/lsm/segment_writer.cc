@@ -7,10 +7,10 @@
 #include "arrow/ipc/reader.h"
 #include "arrow/util/byte_size.h"
 #include "lsm/segment.h"
-#include "lsm/segment_arrow_file.h"
 #include "lsm/segment_encoding.h"
 #include "lsm/segment_index.h"
 #include "lsm/segment_key_index.h"
+#include "lsm/segment_unit_file.h"
 #include "pyralog/error.h"
 
 namespace pyralog::lsm {
@@ -125,24 +125,18 @@ class SegmentWriterImpl final : public SegmentWriter {
         database_(database),
         schema_(std::move(schema)),
         stored_(FileSchema(*schema_)),
-        tmp_arrow_(Segment::ArrowPath(tmp, id)),
+        file_(env_, Segment::ArrowPath(tmp, id), stored_, schema_->key),
         tmp_index_(Segment::IndexPath(tmp, id)) {
     meta_.id = id;
     meta_.table = table;
     meta_.schema_version = schema_->version;
+    to_remove_ = file_.paths();
     content_.zones.resize(static_cast<size_t>(schema_->num_fields()));
   }
 
   ~SegmentWriterImpl() override {
-    file_.reset();
     // A file that cannot be removed is found in tmp, or unlisted, when the database is opened next.
     for (const std::string& path : to_remove_) static_cast<void>(env_->RemoveFile(path));
-  }
-
-  arrow::Status Start() {
-    to_remove_.push_back(tmp_arrow_);
-    ARROW_ASSIGN_OR_RAISE(file_, ArrowFileWriter::Create(env_, tmp_arrow_, stored_));
-    return arrow::Status::OK();
   }
 
   arrow::Status Append(const arrow::RecordBatch& batch,
@@ -167,7 +161,7 @@ class SegmentWriterImpl final : public SegmentWriter {
 
   uint64_t rows() const override { return rows_; }
   uint64_t bytes() const override {
-    return file_->bytes() + static_cast<uint64_t>(pending_.bytes());
+    return file_.bytes() + static_cast<uint64_t>(pending_.bytes());
   }
 
  private:
@@ -213,18 +207,19 @@ class SegmentWriterImpl final : public SegmentWriter {
       ARROW_RETURN_NOT_OK(keys_.Append(KeyColumns(*unit, schema_->key)));
       for (int64_t i = 0; i < keys_.size(); ++i) hashes_.push_back(keys_.hash(i));
     }
-    return file_->WriteBatch(*unit);
+    return file_.WriteUnit(*unit);
   }
 
   arrow::Status FinishFiles() {
     if (pending_.rows() > 0) ARROW_RETURN_NOT_OK(WriteUnit(pending_.rows()));
-    ARROW_RETURN_NOT_OK(file_->Finish());
+    ARROW_RETURN_NOT_OK(file_.Finish());
     meta_.rows = rows_;
-    meta_.arrow_bytes = file_->bytes();
+    meta_.arrow_bytes = file_.bytes();
     meta_.min_birth = births_.min();
     meta_.max_birth = births_.max();
-    content_.batches = file_->batches();
-    content_.checks = file_->checks();
+    content_.batches = file_.batches();
+    content_.checks = file_.checks();
+    content_.codes = file_.code_columns();
     content_.births = births_.Take();
     if (schema_->keyed()) {
       std::vector<std::pair<uint32_t, uint32_t>> twins;
@@ -237,7 +232,7 @@ class SegmentWriterImpl final : public SegmentWriter {
 
   // Two rows whose keys have the same 64-bit hash: fine only if the keys differ.
   arrow::Status CheckDistinct(uint32_t first, uint32_t second) const {
-    ARROW_ASSIGN_OR_RAISE(auto mapping, env_->Map(tmp_arrow_));
+    ARROW_ASSIGN_OR_RAISE(auto mapping, env_->Map(file_.path()));
     ARROW_ASSIGN_OR_RAISE(auto reader, arrow::ipc::RecordBatchFileReader::Open(
                                            std::make_shared<arrow::io::BufferReader>(mapping)));
     KeyBatch keys;
@@ -247,15 +242,16 @@ class SegmentWriterImpl final : public SegmentWriter {
     }
     if (keys.key(0) != keys.key(1)) return arrow::Status::OK();
     return MakeError(ErrorCode::kUnknown,
-                     tmp_arrow_ + ": rows " + std::to_string(first) + " and " +
+                     file_.path() + ": rows " + std::to_string(first) + " and " +
                          std::to_string(second) +
                          " have the same key (internal error; please report it)");
   }
 
   // The .arrow file last: where it is, its .idx is too.
   arrow::Status MoveIn() {
-    for (const auto& [from, to] : {std::pair(tmp_index_, Segment::IndexPath(folder_, meta_.id)),
-                                   std::pair(tmp_arrow_, Segment::ArrowPath(folder_, meta_.id))}) {
+    for (const auto& [from, to] :
+         {std::pair(tmp_index_, Segment::IndexPath(folder_, meta_.id)),
+          std::pair(file_.path(), Segment::ArrowPath(folder_, meta_.id))}) {
       to_remove_.push_back(to);
       ARROW_RETURN_NOT_OK(env_->Rename(from, to));
     }
@@ -268,11 +264,10 @@ class SegmentWriterImpl final : public SegmentWriter {
   const DatabaseId database_;
   const TableSchemaPtr schema_;
   const std::shared_ptr<arrow::Schema> stored_;
-  const std::string tmp_arrow_;
+  SegmentUnitFile file_;
   const std::string tmp_index_;
   SegmentMeta meta_;
   SegmentIndexContent content_;
-  std::unique_ptr<ArrowFileWriter> file_;
   PendingRows pending_;
   BirthRuns births_;
   KeyBatch keys_;                 // scratch: those of one unit
@@ -287,10 +282,8 @@ class SegmentWriterImpl final : public SegmentWriter {
 arrow::Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
     io::Env* env, std::string folder, std::string tmp, DatabaseId database, SegmentId id,
     TableId table, TableSchemaPtr schema) {
-  auto writer = std::make_unique<SegmentWriterImpl>(env, std::move(folder), tmp, database, id,
-                                                    table, std::move(schema));
-  ARROW_RETURN_NOT_OK(writer->Start());
-  return writer;
+  return std::make_unique<SegmentWriterImpl>(env, std::move(folder), tmp, database, id, table,
+                                             std::move(schema));
 }
 
 }  // namespace pyralog::lsm

@@ -77,6 +77,16 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::Column(size_t unit, int
   return AdaptedColumn(*ref.unit, ColumnMap(source.source->schema(), schema_), column);
 }
 
+arrow::Result<std::shared_ptr<arrow::Array>> SourceView::Encoded(size_t unit, int column) const {
+  units();
+  const UnitRef& ref = unit_refs_[unit];
+  const ViewSource& source = sources_[ref.source];
+  if (Same(source)) return ref.unit->Encoded(column);
+  const ColumnMap map(source.source->schema(), schema_);
+  if (map.stored(column) < 0 || !map.identical(column)) return Column(unit, column);
+  return ref.unit->Encoded(map.stored(column));
+}
+
 arrow::Result<batch::ZoneMap> SourceView::Zone(size_t unit, int column) const {
   units();
   const UnitRef& ref = unit_refs_[unit];
@@ -88,15 +98,38 @@ arrow::Result<batch::ZoneMap> SourceView::Zone(size_t unit, int column) const {
   return batch::ComputeZoneMap(*array);
 }
 
+arrow::Result<const batch::ZoneMap*> SourceView::SourceRange(size_t unit, int column,
+                                                             size_t* end) const {
+  units();
+  const size_t s = unit_refs_[unit].source;
+  const auto last =
+      std::partition_point(unit_refs_.begin() + static_cast<ptrdiff_t>(unit), unit_refs_.end(),
+                           [s](const UnitRef& ref) { return ref.source == s; });
+  *end = static_cast<size_t>(last - unit_refs_.begin());
+  if (!Same(sources_[s])) return nullptr;
+  return sources_[s].source->Range(column);
+}
+
 arrow::Result<batch::ZoneMap> SourceView::ColumnRange(int column) const {
   batch::ZoneMap range;
   const auto& type = *schema_->arrow->field(column)->type();
-  for (size_t u = 0; u < units().size(); ++u) {
-    ARROW_ASSIGN_OR_RAISE(auto zone, Zone(u, column));
-    if (u == 0) {
-      range = std::move(zone);
+  auto add = [&, first = true](const batch::ZoneMap& zone) mutable {
+    if (first) {
+      range = zone;
     } else {
       range.Merge(zone, type);
+    }
+    first = false;
+  };
+  for (size_t unit = 0, end = 0; unit < units().size(); unit = end) {
+    ARROW_ASSIGN_OR_RAISE(const auto* whole, SourceRange(unit, column, &end));
+    if (whole != nullptr) {
+      add(*whole);
+      continue;
+    }
+    for (size_t u = unit; u < end; ++u) {
+      ARROW_ASSIGN_OR_RAISE(const auto zone, Zone(u, column));
+      add(zone);
     }
   }
   return range;
@@ -175,12 +208,19 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::ColumnAt(int64_t row_id
   return map.Adapt(column, std::move(one));
 }
 
+arrow::Result<std::shared_ptr<arrow::Array>> SourceView::EncodedAt(int64_t row_id, int column,
+                                                                   int64_t* offset) const {
+  const ViewSource* source = SourceOf(row_id);
+  if (source == nullptr || !Same(*source)) return ColumnAt(row_id, column, offset);
+  return source->source->EncodedAt(RowOf(row_id), column, offset);
+}
+
 arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(
     std::span<const int64_t> row_ids, int column) const {
   arrow::ArrayVector parts;
   for (size_t i = 0; i < row_ids.size();) {
     int64_t offset = 0;
-    ARROW_ASSIGN_OR_RAISE(auto array, ColumnAt(row_ids[i], column, &offset));
+    ARROW_ASSIGN_OR_RAISE(auto array, EncodedAt(row_ids[i], column, &offset));
     // Rows of one array, in any order, are taken together; neighbours are sliced.
     const int64_t base = row_ids[i] - offset;
     size_t end = i + 1;
@@ -190,13 +230,14 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(
       ++end;
     }
     if (consecutive) {
-      parts.push_back(array->Slice(offset, static_cast<int64_t>(end - i)));
+      array = array->Slice(offset, static_cast<int64_t>(end - i));
     } else {
       std::vector<int64_t> places;
       for (size_t j = i; j < end; ++j) places.push_back(row_ids[j] - base);
-      ARROW_ASSIGN_OR_RAISE(auto taken, TakeRows(array, places));
-      parts.push_back(std::move(taken));
+      ARROW_ASSIGN_OR_RAISE(array, TakeRows(array, places));
     }
+    ARROW_ASSIGN_OR_RAISE(parts.emplace_back(),
+                          FromStorage(array, schema_->arrow->field(column)->type()));
     i = end;
   }
   if (parts.empty()) return arrow::MakeEmptyArray(schema_->arrow->field(column)->type());

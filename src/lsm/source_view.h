@@ -31,7 +31,10 @@ class SourceView final : public TableView {
   int64_t num_rows_bound() const override;
   const std::vector<Unit>& units() const override;
   arrow::Result<std::shared_ptr<arrow::Array>> Column(size_t unit, int column) const override;
+  arrow::Result<std::shared_ptr<arrow::Array>> Encoded(size_t unit, int column) const override;
   arrow::Result<batch::ZoneMap> Zone(size_t unit, int column) const override;
+  arrow::Result<const batch::ZoneMap*> SourceRange(size_t unit, int column,
+                                                   size_t* end) const override;
   arrow::Result<batch::ZoneMap> ColumnRange(int column) const override;
   int64_t Mask(size_t unit, MaskWords* mask) const override;
   arrow::Result<std::shared_ptr<const SortedUnit>> Sorted(
@@ -57,6 +60,9 @@ class SourceView final : public TableView {
   bool Same(const ViewSource& source) const {
     return source.source->schema()->version == schema_->version;
   }
+  // ColumnAt, with texts as codes.
+  arrow::Result<std::shared_ptr<arrow::Array>> EncodedAt(int64_t row_id, int column,
+                                                         int64_t* offset) const;
   arrow::Result<std::shared_ptr<arrow::Array>> FetchColumn(std::span<const int64_t> row_ids,
                                                            int column) const;
 

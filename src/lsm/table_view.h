@@ -52,9 +52,16 @@ class TableView {
   // A column of a unit, all its stored rows, type as in schema(); buffers live as long as the
   // array. `column` is a position in schema().
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Column(size_t unit, int column) const = 0;
+  // The same, but texts that are stored as codes come as these, if the schema's type is utf8_view as
+  // dictionary(int16, utf8_view) over one dictionary, the same array for many units.
+  virtual arrow::Result<std::shared_ptr<arrow::Array>> Encoded(size_t unit, int column) const = 0;
   // Bounds over all stored rows of the unit (deleted ones too). Has no range when it is not known
   // cheaply.
   virtual arrow::Result<batch::ZoneMap> Zone(size_t unit, int column) const = 0;
+  // The units from `unit` to `end` stand in one source; bounds over all of them, or nullptr when these
+  // are not known cheaply. The pointer lives as long as the view.
+  virtual arrow::Result<const batch::ZoneMap*> SourceRange(size_t unit, int column,
+                                                           size_t* end) const = 0;
   // Bounds over the whole table, or an empty optional when one unit's are not known.
   virtual arrow::Result<batch::ZoneMap> ColumnRange(int column) const = 0;
   // Fills `mask` with (rows + 63) / 64 words (bits past the rows are 0). Returns how many rows are

@@ -317,6 +317,7 @@ arrow::Result<std::unique_ptr<VectorFiller>> MakeVectorFiller(const catalog::Col
 
 std::unique_ptr<VectorFiller> MakeFiller(const TypeLayout& layout, const std::string& name) {
   if (layout.layout == Layout::kStored) return std::make_unique<StoredFiller>(layout, name);
+  if (layout.layout == Layout::kView) return MakeTextFiller(layout);
   auto filler = MakeColumnFiller(layout);
   // The one type of which not all values can be filled.
   if (!duckdb::TypeVisitor::Contains(layout.sql, duckdb::LogicalTypeId::INTERVAL)) return filler;

@@ -67,6 +67,8 @@ class ColumnFiller : public VectorFiller {
 std::unique_ptr<ColumnFiller> MakeColumnFiller(const TypeLayout& layout);
 // A filler of a whole column, `name`d in errors.
 std::unique_ptr<VectorFiller> MakeFiller(const TypeLayout& layout, const std::string& name);
+// For layout kView: fills dictionary vectors from texts that come as codes (lsm::TableView::Encoded).
+std::unique_ptr<VectorFiller> MakeTextFiller(const TypeLayout& layout);
 std::unique_ptr<ColumnFiller> MakeNestedFiller(
     const TypeLayout& layout);  // struct, list, map, array
 

@@ -130,34 +130,73 @@ class StringTest final : public RowFilter {
   int cost() const override { return 1; }
   void Apply(const FilterRows& in, MaskSpan mask) override {
     DropNulls(in, mask);  // first: the view of a null may point anywhere
-    const auto& data = *in.array->data();
-    if (in.array.get() != array_) {
-      array_ = in.array.get();
-      buffers_.clear();
-      for (size_t i = 2; i < data.buffers.size(); ++i) buffers_.push_back(data.buffers[i]->data());
+    if (in.array->type_id() == arrow::Type::DICTIONARY) return ApplyToCodes(in, mask);
+    if (in.array != array_) {
+      array_ = in.array;
+      BindBuffers(*array_->data());
     }
-    const StringViews strings{ValuesAt(in, 16), buffers_.data()};
-    switch (op_) {
-      case Comparison::kEqual:
-        return KeepEqual(strings, in.rows, value_, false, mask);
-      case Comparison::kNotEqual:
-        return KeepEqual(strings, in.rows, value_, true, mask);
-      case Comparison::kLess:
-        return KeepBelow(strings, in.rows, value_, false, false, mask);
-      case Comparison::kLessOrEqual:
-        return KeepBelow(strings, in.rows, value_, true, false, mask);
-      case Comparison::kGreater:
-        return KeepBelow(strings, in.rows, value_, true, true, mask);
-      case Comparison::kGreaterOrEqual:
-        return KeepBelow(strings, in.rows, value_, false, true, mask);
-    }
+    Keep({ValuesAt(in, 16), buffers_.data()}, in.rows, mask);
   }
 
  private:
+  void BindBuffers(const arrow::ArrayData& data) {
+    buffers_.clear();
+    for (size_t i = 2; i < data.buffers.size(); ++i) buffers_.push_back(data.buffers[i]->data());
+  }
+
+  void Keep(const StringViews& strings, int64_t rows, MaskSpan mask) const {
+    switch (op_) {
+      case Comparison::kEqual:
+        return KeepEqual(strings, rows, value_, false, mask);
+      case Comparison::kNotEqual:
+        return KeepEqual(strings, rows, value_, true, mask);
+      case Comparison::kLess:
+        return KeepBelow(strings, rows, value_, false, false, mask);
+      case Comparison::kLessOrEqual:
+        return KeepBelow(strings, rows, value_, true, false, mask);
+      case Comparison::kGreater:
+        return KeepBelow(strings, rows, value_, true, true, mask);
+      case Comparison::kGreaterOrEqual:
+        return KeepBelow(strings, rows, value_, false, true, mask);
+    }
+  }
+
+  // Each text of the dictionary is tested once.
+  void ApplyToCodes(const FilterRows& in, MaskSpan mask) {
+    if (in.array->data()->dictionary != dictionary_) {
+      dictionary_ = in.array->data()->dictionary;
+      array_ = nullptr;
+      BindBuffers(*dictionary_);
+      const int64_t texts = dictionary_->length;
+      std::vector<uint64_t> kept((texts + 63) / 64);
+      FillOnes(kept, texts);
+      Keep({dictionary_->buffers[1]->data(), buffers_.data()}, texts, kept);
+      keeps_.resize(texts);
+      for (int64_t i = 0; i < texts; ++i) keeps_[i] = kept[i / 64] >> (i % 64) & 1;
+      keeps_all_ = CountBits(kept) == texts;
+      keeps_none_ = CountBits(kept) == 0;
+    }
+    if (keeps_all_) return;
+    if (keeps_none_) return std::fill(mask.begin(), mask.end(), 0);
+    const auto* const codes = reinterpret_cast<const int16_t*>(ValuesAt(in, sizeof(int16_t)));
+    for (int64_t begin = 0; begin < in.rows; begin += 64) {
+      uint64_t& word = mask[begin / 64];
+      if (word == 0) continue;
+      const int64_t end = std::min<int64_t>(64, in.rows - begin);
+      uint64_t passed = 0;
+      for (int64_t i = 0; i < end; ++i) passed |= uint64_t{keeps_[codes[begin + i]]} << i;
+      word &= passed;
+    }
+  }
+
   const Comparison op_;
   const std::string value_;
-  const arrow::Array* array_ = nullptr;
+  std::shared_ptr<arrow::Array> array_;  // whose buffers these are
   std::vector<const uint8_t*> buffers_;
+  std::shared_ptr<arrow::ArrayData> dictionary_;  // that these stand for
+  std::vector<uint8_t> keeps_;                    // by code: 1 when the text passes
+  bool keeps_all_ = false;
+  bool keeps_none_ = false;
 };
 
 class All final : public RowFilter {

@@ -25,6 +25,19 @@ constexpr size_t kUnitsAhead = 4;
 // A chunk with this many rows is handed on, rather than a full vector behind it copied.
 constexpr duckdb::idx_t kWorthAChunk = 256;
 
+bool Excludes(const duckdb::TableFilter& filter, const batch::ZoneMap& zone,
+              const TypeLayout& layout) {
+  const auto statistics = StatisticsOf(zone, zone.rows, layout);
+  return statistics && CheckZone(filter, *statistics) == ZoneVerdict::kNone;
+}
+
+// Texts as they are stored, which may be codes.
+std::shared_ptr<arrow::Array> StoredColumn(const lsm::TableView& view, size_t unit, int position,
+                                           const TypeLayout& layout) {
+  return ValueOrThrow(layout.layout == Layout::kView ? view.Encoded(unit, position)
+                                                     : view.Column(unit, position));
+}
+
 TypeLayout RowIdLayout() { return LayoutOf(duckdb::LogicalType::ROW_TYPE).ValueOrDie(); }
 
 }  // namespace
@@ -54,7 +67,7 @@ bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view,
   view.Mask(unit, &mask);
   const auto filter = CompileFilter(
       context, duckdb::ConstantFilter(duckdb::ExpressionType::COMPARE_EQUAL, value), layout);
-  const auto array = ValueOrThrow(view.Column(unit, position));
+  const auto array = StoredColumn(view, unit, position, layout);
   for (int64_t row = 0; row < unit_rows; row += kVectorRows) {
     const int64_t rows = std::min(kVectorRows, unit_rows - row);
     const auto part = std::span(mask).subspan(row / 64, (rows + 63) / 64);
@@ -114,7 +127,15 @@ void ScanGlobalState::AddColumns(const TableEntry& entry,
 void ScanGlobalState::Prune() {
   for (const ScanColumn& column : columns) {
     if (column.filter == nullptr) continue;
+    size_t begin = 0, end = 0;  // units of one source
+    bool excluded = false;      // they are, all of them
     std::erase_if(units, [&](size_t unit) {
+      if (column.kind == ScanColumn::Kind::kStored && (unit < begin || unit >= end)) {
+        begin = unit;
+        const auto* range = ValueOrThrow(view->SourceRange(unit, column.position, &end));
+        excluded = range != nullptr && Excludes(*column.filter, *range, column.layout);
+      }
+      if (excluded) return true;
       const auto statistics = UnitStatistics(*view, unit, column);
       return statistics && CheckZone(*column.filter, *statistics) == ZoneVerdict::kNone;
     });
@@ -374,7 +395,8 @@ void ScanLocalState::EmitMasked(std::span<const uint64_t> mask, int64_t first_ro
 
 const std::shared_ptr<arrow::Array>& ScanLocalState::ArrayOf(Column& column) {
   if (!column.array) {
-    column.array = ValueOrThrow(global_.view->Column(unit_, column.column->position));
+    column.array =
+        StoredColumn(*global_.view, unit_, column.column->position, column.column->layout);
     const auto bytes = arrow::util::ReferencedBufferSize(*column.array);
     if (bytes.ok()) global_.bytes.fetch_add(*bytes, std::memory_order_relaxed);
   }
