@@ -19,8 +19,13 @@ class TextFiller final : public VectorFiller {
   void Fill(const std::shared_ptr<arrow::Array>& array, int64_t offset, idx_t count,
             Vector& out) override {
     if (!BindCodes(*array, 0)) return texts_->Fill(array, offset, count, out);
+    duckdb::sel_t* const selected = selected_.data();
     const auto rows = static_cast<int64_t>(count);
-    for (int64_t i = 0; i < rows; ++i) selected_.set_index(i, CodeOf(offset + i));
+    if (validity_ == nullptr) {
+      for (int64_t i = 0; i < rows; ++i) selected[i] = static_cast<uint16_t>(codes_[offset + i]);
+    } else {
+      for (int64_t i = 0; i < rows; ++i) selected[i] = CodeOf(offset + i);
+    }
     out.Dictionary(child_, selected_);
   }
 
