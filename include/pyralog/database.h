@@ -20,7 +20,6 @@
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
 #include "arrow/scalar.h"
-#include "arrow/table.h"
 #include "pyralog/error.h"
 #include "pyralog/ids.h"
 
@@ -121,10 +120,6 @@ class Session {
   // next statement only when it was read to its end or released.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(
       std::string_view sql, const Params& params = {}) = 0;
-  // As Query, with all rows in memory at once, which the threads that make them put there: faster
-  // than reading a large result through, for whoever wants all of it.
-  virtual arrow::Result<std::shared_ptr<arrow::Table>> Collect(std::string_view sql,
-                                                               const Params& params = {}) = 0;
   // As Query, for statements whose rows nobody wants: the number of rows changed by the last one.
   virtual arrow::Result<int64_t> Execute(std::string_view sql, const Params& params = {}) = 0;
   // As Query, and tells rows from counts of changes.
@@ -203,6 +198,10 @@ class Database {
   // One line about what opening had to repair ("a torn log tail of 512 bytes ..."), or empty.
   virtual std::string recovery_notice() const = 0;
 };
+
+// All batches that are left of a reader. Rows of a session's queries are put into memory by the
+// threads that make them, which is faster than reading a large result batch by batch.
+arrow::Result<arrow::RecordBatchVector> ReadRest(arrow::RecordBatchReader& reader);
 
 std::string Version();  // "0.1.0"
 

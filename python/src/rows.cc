@@ -106,7 +106,7 @@ arrow::Status Rows::ReadAll() {
   if (reader_ == nullptr) return end_;
   ARROW_ASSIGN_OR_RAISE(auto use, SessionUse::Begin(link_));
   const InterruptScope scope(use.session());
-  ARROW_ASSIGN_OR_RAISE(auto batches, reader_->ToRecordBatches());
+  ARROW_ASSIGN_OR_RAISE(auto batches, ReadRest(*reader_));
   kept_.insert(kept_.end(), batches.begin(), batches.end());
   Release();
   return arrow::Status::OK();

@@ -12,6 +12,7 @@
 
 #include "arrow/compute/initialize.h"
 #include "sql/mask.h"
+#include "sql/result_reader.h"
 #include "sql/session.h"
 #include "sql/shared_database.h"
 #include "sql/table_transaction.h"
@@ -187,5 +188,10 @@ arrow::Result<std::shared_ptr<Database>> Database::Open(const std::string& path,
 }
 
 std::string Version() { return PYRALOG_VERSION; }
+
+arrow::Result<arrow::RecordBatchVector> ReadRest(arrow::RecordBatchReader& reader) {
+  auto* const whole = dynamic_cast<sql::WholeReader*>(&reader);
+  return whole == nullptr ? reader.ToRecordBatches() : whole->Rest();
+}
 
 }  // namespace pyralog

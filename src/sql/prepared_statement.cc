@@ -108,9 +108,11 @@ arrow::Status SqlPreparedStatement::Begin(const Params& params) {
   return Guard([&] { return SetParameters(params); });
 }
 
-arrow::Result<SessionConnection::Result> SqlPreparedStatement::RunLong() {
+arrow::Result<SessionConnection::Result> SqlPreparedStatement::RunLong(
+    SessionConnection::Rows wanted) {
   // A kept plan scans no table: its rows are few, and cheaper to get at once.
-  return connection_->Run(*statement_, sql_, values_, is_commit_, /*stream=*/!keeps_plan_);
+  const auto rows = keeps_plan_ ? SessionConnection::Rows::kChunks : wanted;
+  return connection_->Run(*statement_, sql_, values_, is_commit_, rows);
 }
 
 arrow::Result<bool> SqlPreparedStatement::RunShort(const ShortPlan::Visitor& visit) {
@@ -161,7 +163,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlPreparedStatement::Q
     }
     return arrow::RecordBatchReader::Make(std::move(batches), short_rows_->schema());
   }
-  ARROW_ASSIGN_OR_RAISE(auto result, RunLong());
+  ARROW_ASSIGN_OR_RAISE(auto result, RunLong(SessionConnection::Rows::kArrow));
   if (!keeps_plan_) schema_.reset();  // types may follow the parameters'
   return connection_->Read(std::move(result), &schema_);
 }
@@ -173,7 +175,7 @@ arrow::Result<int64_t> SqlPreparedStatement::Execute(const Params& params) {
   const auto count = [&](duckdb::DataChunk& rows) { counter.Add(rows); };
   ARROW_ASSIGN_OR_RAISE(const bool done, RunShort(count));
   if (done) return counter.changes();
-  ARROW_ASSIGN_OR_RAISE(auto result, RunLong());
+  ARROW_ASSIGN_OR_RAISE(auto result, RunLong(SessionConnection::Rows::kStream));
   return connection_->CountChanges(std::move(result));
 }
 

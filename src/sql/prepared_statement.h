@@ -42,7 +42,7 @@ class SqlPreparedStatement final : public PreparedStatement {
   // Checks what must be before a run, and sets the parameters.
   arrow::Status Begin(const Params& params);
   // By DuckDB's executor. REQUIRES: Begin.
-  arrow::Result<SessionConnection::Result> RunLong();
+  arrow::Result<SessionConnection::Result> RunLong(SessionConnection::Rows wanted);
   // By the short plan, if there is one that fits. REQUIRES: Begin.
   arrow::Result<bool> RunShort(const ShortPlan::Visitor& visit);
 

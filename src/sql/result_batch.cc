@@ -52,6 +52,12 @@ void ResultBatch::MakeColumns() {
   }
 }
 
+int64_t ResultBatch::bytes() const {
+  int64_t bytes = 0;
+  for (const auto& column : columns_) bytes += column->bytes();
+  return bytes;
+}
+
 bool ResultBatch::IsFull() const {
   if (rows_ > most_rows_ - STANDARD_VECTOR_SIZE) return true;
   return std::ranges::any_of(

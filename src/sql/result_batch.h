@@ -35,6 +35,8 @@ class ResultBatch {
 
   const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
   int64_t rows() const { return rows_; }
+  // Of texts and blobs.
+  int64_t bytes() const;
   // Whether another chunk might be too much.
   bool IsFull() const;
   // kInvalidArgument names the column of a value that its Arrow type cannot hold. After an error

@@ -72,14 +72,71 @@ arrow::Status ResultReader::ReadBatch(std::shared_ptr<arrow::RecordBatch>* batch
   return rows_.Finish().Value(batch);
 }
 
+// Rows that come as Arrow already.
+class ArrowReader final : public WholeReader {
+ public:
+  ArrowReader(duckdb::unique_ptr<duckdb::QueryResult> result, ArrowRows* rows,
+              ErrorTranslator translate, std::shared_ptr<void> owner)
+      : owner_(std::move(owner)),
+        schema_(rows->schema()),
+        translate_(std::move(translate)),
+        result_(std::move(result)),
+        rows_(rows) {}
+
+  std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
+    batch->reset();
+    if (result_ == nullptr) return arrow::Status::OK();
+    return Read([&](duckdb::ErrorData* error) { return rows_->Next(batch, error); },
+                [&] { return *batch == nullptr; });
+  }
+  arrow::Result<arrow::RecordBatchVector> Rest() override {
+    arrow::RecordBatchVector batches;
+    if (result_ == nullptr) return batches;
+    ARROW_RETURN_NOT_OK(Read([&](duckdb::ErrorData* error) { return rows_->Rest(&batches, error); },
+                             [] { return true; }));
+    return batches;
+  }
+  arrow::Status Close() override {
+    Release();
+    return arrow::Status::OK();
+  }
+
+ private:
+  template <class Call, class AtEnd>
+  arrow::Status Read(Call call, AtEnd at_end) {
+    const arrow::Status status = Guard([&] {
+      duckdb::ErrorData error;
+      return call(&error) ? arrow::Status::OK() : translate_(error);
+    });
+    if (!status.ok() || at_end()) {
+      Release();
+    } else if (rows_->ended()) {
+      owner_.reset();  // what is left is in memory
+    }
+    return status;
+  }
+  void Release() {
+    result_.reset();
+    owner_.reset();
+  }
+
+  std::shared_ptr<void> owner_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  const ErrorTranslator translate_;
+  duckdb::unique_ptr<duckdb::QueryResult> result_;  // null: at the end
+  ArrowRows* const rows_;                           // of result_
+};
+
 }  // namespace
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> MakeResultReader(
     duckdb::unique_ptr<duckdb::QueryResult> result, ResultForm form, ErrorTranslator translate,
     std::shared_ptr<void> owner) {
-  if (auto collected = TakeCollectedRows(*result)) {
-    return arrow::RecordBatchReader::Make(std::move(collected->batches),
-                                          std::move(collected->schema));
+  if (ArrowRows* const rows = ArrowRowsOf(*result)) {
+    return std::make_shared<ArrowReader>(std::move(result), rows, std::move(translate),
+                                         std::move(owner));
   }
   return std::make_shared<ResultReader>(std::move(result), std::move(form), std::move(translate),
                                         std::move(owner));

@@ -20,6 +20,13 @@ struct ResultForm {
   std::optional<int64_t> batch_rows = {};  // of a batch that streams; nothing: kStreamedRows
 };
 
+// A reader whose rows can be had all at once.
+class WholeReader : public arrow::RecordBatchReader {
+ public:
+  // All batches that are left.
+  virtual arrow::Result<arrow::RecordBatchVector> Rest() = 0;
+};
+
 // A reader that holds the result, and keeps `owner` alive until it is closed or gone. Not thread-safe.
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> MakeResultReader(
     duckdb::unique_ptr<duckdb::QueryResult> result, ResultForm form, ErrorTranslator translate,

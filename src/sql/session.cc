@@ -87,6 +87,9 @@ arrow::Status At(const std::string& where, const arrow::Status& status) {
   return where.empty() ? status : status.WithMessage(where, status.message());
 }
 
+// Whether DuckDB would stream the rows of such statements.
+bool IsQuery(duckdb::StatementType type) { return type == duckdb::StatementType::SELECT_STATEMENT; }
+
 // What is lost of a session when its instance ends; empty: nothing.
 std::string GoneText(const std::vector<std::string>& temporary) {
   if (temporary.empty()) return "";
@@ -94,23 +97,6 @@ std::string GoneText(const std::vector<std::string>& temporary) {
   for (const std::string& name : temporary) names += (names.empty() ? "" : ", ") + name;
   return "what was temporary in this session is gone (" + names + "); create it again";
 }
-// While it lives, statements are planned to be collected as Arrow, if asked for.
-class Collecting {
- public:
-  Collecting(duckdb::ClientContext& context, bool on) : context_(context), on_(on) {
-    if (on_) CollectArrow(context_, true);
-  }
-  Collecting(const Collecting&) = delete;
-  Collecting& operator=(const Collecting&) = delete;
-  ~Collecting() {
-    if (on_) CollectArrow(context_, false);
-  }
-
- private:
-  duckdb::ClientContext& context_;
-  const bool on_;
-};
-
 // What DuckDB does around a statement that its executor runs: the transaction learns which
 // statement's writes and views are its current ones.
 class ActiveQuery {
@@ -320,21 +306,34 @@ arrow::Result<SessionConnection::Result> SessionConnection::Run(
   return Guarded([&]() -> arrow::Result<Result> {
     const bool is_commit = IsCommit(*statement);
     running_ = std::make_shared<Running>(*this, TextOf(*statement), is_commit);
-    const duckdb::QueryParameters how(rows == Rows::kStream);
-    const Collecting collecting(*connection_->context, rows == Rows::kArrow);
-    return Finish(parameters == nullptr
-                      ? connection_->PendingQuery(std::move(statement), how)
-                      : connection_->PendingQuery(std::move(statement), *parameters, how),
-                  is_commit);
+    const bool as_arrow = rows == Rows::kArrow && IsQuery(statement->type);
+    return RunPlanned(rows, as_arrow, is_commit, [&](bool stream) {
+      const duckdb::QueryParameters how(stream);
+      return parameters == nullptr
+                 ? connection_->PendingQuery(std::move(statement), how)
+                 : connection_->PendingQuery(std::move(statement), *parameters, how);
+    });
   });
+}
+
+template <class Plan>
+arrow::Result<SessionConnection::Result> SessionConnection::RunPlanned(Rows rows, bool as_arrow,
+                                                                       bool is_commit, Plan plan) {
+  if (!as_arrow) return Finish(plan(rows != Rows::kChunks), is_commit);
+  ArrowCollection collection(*connection_->context);
+  Result result = collection.Start(plan(/*stream=*/false));
+  if (result->HasError()) return StatusOfFailure(result->GetErrorObject());
+  return result;
 }
 
 arrow::Result<SessionConnection::Result> SessionConnection::Run(
     duckdb::PreparedStatement& statement, std::string_view sql, ParameterMap& parameters,
-    bool is_commit, bool stream) {
+    bool is_commit, Rows rows) {
   return Guarded([&]() -> arrow::Result<Result> {
     running_ = std::make_shared<Running>(*this, sql, is_commit);
-    return Finish(statement.PendingQuery(parameters, stream), is_commit);
+    const bool as_arrow = rows == Rows::kArrow && IsQuery(statement.GetStatementType());
+    return RunPlanned(rows, as_arrow, is_commit,
+                      [&](bool stream) { return statement.PendingQuery(parameters, stream); });
   });
 }
 
@@ -360,9 +359,10 @@ arrow::Result<bool> SessionConnection::Run(ShortPlan& plan, std::string_view sql
   });
 }
 
-std::shared_ptr<void> SessionConnection::OwnerOf(const duckdb::QueryResult& result) {
+std::shared_ptr<void> SessionConnection::OwnerOf(duckdb::QueryResult& result) {
   std::shared_ptr<void> owner = shared_from_this();
-  if (result.type == duckdb::QueryResultType::STREAM_RESULT) {
+  const ArrowRows* const rows = ArrowRowsOf(result);
+  if (rows != nullptr ? !rows->ended() : result.type == duckdb::QueryResultType::STREAM_RESULT) {
     owner = std::make_shared<OpenResult>(connection_, std::move(owner), std::move(running_));
     open_result_ = owner;
   } else {
@@ -538,19 +538,10 @@ arrow::Result<SessionConnection::Result> SqlSession::RunAll(std::string_view sql
 
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> SqlSession::Query(std::string_view sql,
                                                                            const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kStream));
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kArrow));
   if (result == nullptr) return arrow::RecordBatchReader::Make({}, arrow::schema({}));
   std::shared_ptr<arrow::Schema> schema;
   return connection_->Read(std::move(result), &schema);
-}
-
-arrow::Result<std::shared_ptr<arrow::Table>> SqlSession::Collect(std::string_view sql,
-                                                                 const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kArrow));
-  if (result == nullptr) return arrow::Table::Make(arrow::schema({}), arrow::ArrayVector(), 0);
-  std::shared_ptr<arrow::Schema> schema;
-  ARROW_ASSIGN_OR_RAISE(auto reader, connection_->Read(std::move(result), &schema));
-  return reader->ToTable();
 }
 
 arrow::Result<int64_t> SqlSession::Execute(std::string_view sql, const Params& params) {
@@ -560,7 +551,7 @@ arrow::Result<int64_t> SqlSession::Execute(std::string_view sql, const Params& p
 }
 
 arrow::Result<StatementResult> SqlSession::Run(std::string_view sql, const Params& params) {
-  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kStream));
+  ARROW_ASSIGN_OR_RAISE(auto result, RunAll(sql, params, SessionConnection::Rows::kArrow));
   if (result == nullptr) return StatementResult();
   return connection_->Take(std::move(result));
 }

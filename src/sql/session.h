@@ -53,13 +53,13 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   using Result = duckdb::unique_ptr<duckdb::QueryResult>;
   // VACUUM and ANALYZE of a table: checks its name, and runs the merges that are due for VACUUM.
   arrow::Status Vacuum(duckdb::VacuumStatement& statement);
-  // How the rows of a statement come: while they are read where that is possible, all at once as
-  // DuckDB's chunks, or all at once as Arrow.
-  enum class Rows { kStream, kChunks, kArrow };
+  // How the rows of a statement come: while they are read where that is possible, as DuckDB's chunks
+  // or as Arrow, or all at once as chunks.
+  enum class Rows { kStream, kArrow, kChunks };
   arrow::Result<Result> Run(duckdb::unique_ptr<duckdb::SQLStatement> statement,
                             ParameterMap* parameters, Rows rows);
   arrow::Result<Result> Run(duckdb::PreparedStatement& statement, std::string_view sql,
-                            ParameterMap& parameters, bool is_commit, bool stream);
+                            ParameterMap& parameters, bool is_commit, Rows rows);
 
   // Runs a short plan to its end. False when it does not fit any more; nothing was done then.
   arrow::Result<bool> Run(ShortPlan& plan, std::string_view sql, ParameterMap& parameters,
@@ -83,7 +83,7 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
 
  private:
   // What the reader of the result keeps alive while it reads.
-  std::shared_ptr<void> OwnerOf(const duckdb::QueryResult& result);
+  std::shared_ptr<void> OwnerOf(duckdb::QueryResult& result);
 
   explicit SessionConnection(std::shared_ptr<SharedDatabase> database);
 
@@ -92,6 +92,9 @@ class SessionConnection : public std::enable_shared_from_this<SessionConnection>
   class Running;
   template <class Body>
   arrow::Result<Result> Guarded(Body&& body);
+  // `plan(stream)` plans the statement.
+  template <class Plan>
+  arrow::Result<Result> RunPlanned(Rows rows, bool as_arrow, bool is_commit, Plan plan);
   arrow::Result<Result> Finish(duckdb::unique_ptr<duckdb::PendingQueryResult> pending,
                                bool is_commit);
   arrow::Status StatusOfFailure(const duckdb::ErrorData& error);
@@ -125,8 +128,6 @@ class SqlSession final : public Session {
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Query(std::string_view sql,
                                                                  const Params& params) override;
-  arrow::Result<std::shared_ptr<arrow::Table>> Collect(std::string_view sql,
-                                                       const Params& params) override;
   arrow::Result<int64_t> Execute(std::string_view sql, const Params& params) override;
   arrow::Result<StatementResult> Run(std::string_view sql, const Params& params) override;
   arrow::Result<std::unique_ptr<PreparedStatement>> Prepare(std::string_view sql) override;

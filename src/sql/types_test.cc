@@ -296,8 +296,12 @@ class TypesTest : public testing::Test {
       }
     }
   }
+  arrow::Result<std::shared_ptr<arrow::Table>> Select(const std::string& sql) {
+    ARROW_ASSIGN_OR_RAISE(const auto reader, session_->Query(sql));
+    return reader->ToTable();
+  }
   std::string Scalar(const std::string& sql) {
-    const auto table = session_->Collect(sql);
+    const auto table = Select(sql);
     if (!table.ok()) return table.status().ToString();
     return (*table)->column(0)->GetScalar(0).ValueOrDie()->ToString();
   }
@@ -386,7 +390,7 @@ TEST_F(TypesTest, SqlThereAndBack) {
     ASSERT_TRUE(txn->CreateTable(to, columns.schema).ok());
     ASSERT_TRUE(txn->Append(from, columns.batch).ok());
     ASSERT_TRUE(txn->Commit().ok());
-    const auto read = session_->Collect("SELECT * FROM " + from);
+    const auto read = Select("SELECT * FROM " + from);
     EXPECT_EQ(read.ok(), samples[i].sql_reads) << read.status();
     const auto copied = session_->Execute("INSERT INTO " + to + " SELECT * FROM " + from);
     EXPECT_EQ(copied.ok(), samples[i].sql_reads && samples[i].sql_writes) << copied.status();
