@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 import pyarrow as pa
+import pyarrow.ipc
 import pyralog
 import pytest
 
@@ -91,9 +92,12 @@ def test_b10_unions(con: pyralog.Connection, folder: Path) -> None:
 
 
 def test_b11_dictionaries(con: pyralog.Connection, folder: Path) -> None:
-    colors = pa.array(["red", "blue", None, "red"]).dictionary_encode()
+    colors = pa.array(["red", "blue", None] * 100_000).dictionary_encode()
     again = stored(con, pa.table({"a": colors}), folder)
-    assert again.execute("SELECT a, count(*) FROM t WHERE a = 'red' GROUP BY a").fetchall() == [("red", 2)]
+    assert again.execute("SELECT a, count(*) FROM t WHERE a = 'red' GROUP BY a").fetchall() == [("red", 100_000)]
+    for path in (folder / "db" / "hot").glob("*/*.arrow"):
+        with pa.memory_map(str(path)) as source:
+            assert pa.types.is_dictionary(pyarrow.ipc.open_file(source).schema.field("a").type)
 
 
 def test_b12_binary(con: pyralog.Connection, folder: Path) -> None:
