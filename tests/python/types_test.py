@@ -312,3 +312,34 @@ with pyralog.connect(sys.argv[1]) as con:
         str(folder),
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("key", [[], ["id"]])
+def test_sql_leaves_other_columns_as_they_are(con: pyralog.Connection, key: list[str]) -> None:
+    """Rows with values that SQL cannot read are updated, deleted and altered where it need not read them."""
+    rows = pa.table(
+        {
+            "id": [1, 2, 3],
+            "n": [0, 0, 0],
+            "x": pa.array([pa.MonthDayNano([1, 2, 3]), None, pa.MonthDayNano([0, 0, 1])]),
+            "d": pa.array([1, None, 3], pa.duration("ns")),
+            "k": pa.array(["a", None, "b"]).dictionary_encode(),
+        }
+    )
+    table = con.create_table("t", rows, key=key)
+    with pytest.raises(pyralog.DataError, match='column "x"'):
+        con.execute("FROM t").fetchall()
+    con.execute("UPDATE t SET n = 7 WHERE id = 1")
+    con.execute("UPDATE t SET k = 'c' WHERE x IS NULL")
+    con.execute("DELETE FROM t WHERE id = 3")
+    con.execute("ALTER TABLE t RENAME COLUMN d TO took")
+    con.execute("ALTER TABLE t ADD COLUMN e INTEGER DEFAULT 3")
+    con.execute("ALTER TABLE t ALTER n TYPE VARCHAR")
+    back = table.to_arrow()
+    assert [back.schema.field(name).type for name in ("x", "took", "k")] == [
+        rows[name].type for name in ("x", "d", "k")
+    ]
+    assert sorted((list(row.values()) for row in back.to_pylist()), key=lambda row: row[0]) == [
+        [1, "7", rows["x"][0].as_py(), rows["d"][0].as_py(), "a", 3],
+        [2, "0", None, None, "c", 3],
+    ]
