@@ -253,7 +253,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> SourceView::Fetch(
     arrays.push_back(std::move(array));
     fields.push_back(schema_->arrow->field(column));
   }
-  return arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+  return arrow::RecordBatch::Make(arrow::schema(std::move(fields), schema_->arrow->metadata()),
                                   static_cast<int64_t>(row_ids.size()), std::move(arrays));
 }
 

@@ -39,7 +39,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<a
   const auto& type = definition.type;
   const std::string& column = definition.name;
   if (array->type()->Equals(*type)) return array;
-  const auto as_storage = WithStorageOf(array, type);
+  auto as_storage = WithStorageOf(array, type);
   if (as_storage != nullptr) return as_storage;
   const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
   if (cast.ok()) return *cast;

@@ -592,7 +592,9 @@ TEST_F(TypesTest, KeysOfEveryType) {
     const bool is_union =
         type->id() == arrow::Type::SPARSE_UNION || type->id() == arrow::Type::DENSE_UNION;
     const bool refused = is_union || type->id() == arrow::Type::NA;
-    const auto schema = arrow::schema({arrow::field("k", type), arrow::field("n", arrow::int32())});
+    const auto schema = arrow::schema(
+        {arrow::field("k", type, true, Notes("key")), arrow::field("n", arrow::int32())},
+        Notes("keyed"));
     const std::string table = "k" + std::to_string(i);
     auto txn = database_->Begin().ValueOrDie();
     const auto made = txn->CreateTable(table, schema, {"k"});
@@ -612,6 +614,7 @@ TEST_F(TypesTest, KeysOfEveryType) {
     const auto got = txn->Get(table, row->SelectColumns({0}).ValueOrDie());
     ASSERT_TRUE(got.ok()) << got.status();
     EXPECT_EQ(got->found, std::vector<bool>{true});
+    EXPECT_TRUE(got->rows->schema()->Equals(*txn->Scan(table).ValueOrDie()->schema(), true));
     ASSERT_TRUE(txn->Commit().ok());
     if (!samples[i].sql_reads) continue;
     EXPECT_EQ(Scalar("SELECT n FROM " + table + " WHERE k = (SELECT k FROM " + table + ")"), "7");

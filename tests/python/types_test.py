@@ -343,3 +343,31 @@ def test_sql_leaves_other_columns_as_they_are(con: pyralog.Connection, key: list
         [1, "7", rows["x"][0].as_py(), rows["d"][0].as_py(), "a", 3],
         [2, "0", None, None, "c", 3],
     ]
+
+
+def test_texts_that_repeat_keep_their_type(tmp_path: Path) -> None:
+    """Segments hold such texts as codes; every type of text comes back as itself, and SQL finds the rows."""
+    texts = pa.array([None if i % 11 == 0 else f"text {i % 150}" for i in range(130_000)])
+    kinds = {
+        "a": texts,
+        "b": texts.cast(pa.large_string()),
+        "c": texts.cast(pa.string_view()),
+        "d": texts.dictionary_encode().cast(pa.dictionary(pa.uint8(), pa.string())),
+        "e": pa.ExtensionArray.from_storage(pa.json_(), texts),
+        "f": pa.ExtensionArray.from_storage(pa.opaque(pa.string_view(), "t", "v"), texts.cast(pa.string_view())),
+        "g": pa.ListArray.from_arrays(pa.array(range(130_001), pa.int32()), texts),
+    }
+    rows = pa.table(kinds)
+    with pyralog.connect(tmp_path / "db") as con:
+        con.create_table("t", rows)
+    with pyralog.connect(tmp_path / "db") as con:
+        con.execute("CHECKPOINT; VACUUM t")
+        back = con.table("t").to_arrow()
+        assert back.schema.equals(rows.schema)
+        for name in kinds:
+            assert [str(_value(x)) for x in back[name]] == [str(_value(x)) for x in rows[name]], name
+        found = con.execute(
+            "SELECT count(*), count(DISTINCT a) FROM t WHERE a = b AND b = c AND c = d AND d = e::VARCHAR "
+            "AND e::VARCHAR = f AND f = g[1] AND d = 'text 7'"
+        )
+        assert found.fetchone() == (sum(x == "text 7" for x in texts.to_pylist()), 1)
