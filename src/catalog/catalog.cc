@@ -424,10 +424,20 @@ class CatalogTransaction final : public Transaction {
   }
   lsm::Transaction& storage() override { return *storage_; }
   arrow::Status CheckReferences() override {
-    return storage_->CheckReferences([this](TableId id) {
+    const auto name_of = [this](TableId id) {
       const auto entry = FindTable(id);
       return entry.ok() && *entry ? "\"" + (*entry)->name + "\"" : std::string("?");
-    });
+    };
+    const auto is_indexed = [this](TableId id, FieldId field) {
+      const auto entry = FindTable(id);
+      const auto schema = storage_->Schema(id);
+      if (!entry.ok() || *entry == nullptr || !schema.ok()) return false;
+      const int column = (*schema)->PositionOf(field);
+      const auto& indexes = (*entry)->table->indexes;
+      return std::ranges::any_of(
+          indexes, [column](const IndexDef& index) { return index.columns[0] == column; });
+    };
+    return storage_->CheckReferences(name_of, is_indexed);
   }
   arrow::Result<CommitNumber> Commit() override { return storage_->Commit(); }
   void Rollback() override { storage_->Rollback(); }

@@ -136,6 +136,28 @@ arrow::Status Sequences::Next(const SequenceDef& sequence, lsm::Transaction& ask
   return arrow::Status::OK();
 }
 
+arrow::Status Sequences::Set(const SequenceDef& sequence, lsm::Transaction& asking,
+                             SequencePosition position) {
+  Block& block = BlockOf(sequence);
+  const std::lock_guard lock(block.mutex);
+  const std::string key = SequenceKey(sequence.id);
+  std::string mark = MarkOf(position);
+  ARROW_ASSIGN_OR_RAISE(const auto own, engine_.Begin());
+  if (own->GetMeta(key)) {
+    ARROW_RETURN_NOT_OK(own->PutMeta(key, mark));
+    ARROW_RETURN_NOT_OK(own->Commit().status());
+  } else {
+    ARROW_RETURN_NOT_OK(asking.PutMeta(key, mark));  // nobody else sees it yet
+  }
+  block.count = 0;
+  block.mark = std::move(mark);
+  return arrow::Status::OK();
+}
+
+SequencePosition Sequences::PositionAfter(const SequenceDef& sequence, int64_t value) {
+  return Behind(sequence, value, 1);
+}
+
 arrow::Result<SequencePosition> Sequences::Peek(const SequenceDef& sequence) {
   Block& block = BlockOf(sequence);
   const std::lock_guard lock(block.mutex);

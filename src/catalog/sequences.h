@@ -42,6 +42,12 @@ class Sequences {
   // when it has created the sequence itself. kConstraint when the sequence is at its end.
   arrow::Status Next(const SequenceDef& sequence, lsm::Transaction& asking, std::span<int64_t> out);
 
+  // Makes `position` the next value; values that were given may be given again. `asking`: as above.
+  arrow::Status Set(const SequenceDef& sequence, lsm::Transaction& asking,
+                    SequencePosition position);
+  // The position behind a value.
+  static SequencePosition PositionAfter(const SequenceDef& sequence, int64_t value);
+
   // The value that Next would give now.
   arrow::Result<SequencePosition> Peek(const SequenceDef& sequence);
 

@@ -37,6 +37,8 @@ TableSchemaPtr PairSchema(Change change) {
 
 class ConstraintsTest : public ::testing::Test {
  protected:
+  static bool indexed;  // whether all tables have indexes of all fields
+
   void SetUp() override {
     env_ = io::FaultEnv::Make();
     options_.wal_preallocate_bytes = 64 << 10;
@@ -86,7 +88,8 @@ class ConstraintsTest : public ::testing::Test {
     return txn->Commit().status();
   }
   static arrow::Status Check(Transaction* txn) {
-    return txn->CheckReferences([](TableId id) { return std::to_string(id.value()); });
+    return txn->CheckReferences([](TableId id) { return std::to_string(id.value()); },
+                                [](TableId, FieldId) { return indexed; });
   }
 
   std::unique_ptr<io::FaultEnv> env_;
@@ -251,6 +254,40 @@ TEST_F(ConstraintsTest, ARowThatIsReferredToStays) {
   Delete(txn.get(), parent, 7);
   EXPECT_TRUE(Check(txn.get()).ok());
   EXPECT_TRUE(txn->Commit().ok());
+}
+
+bool ConstraintsTest::indexed = false;
+
+TEST_F(ConstraintsTest, AnIndexFindsTheRowsThatReferToWhatIsGone) {
+  const TableId parent = Make(PairSchema([](TableSchema*) {}));
+  const TableId child = MakeChild(parent);
+  std::vector<std::pair<int64_t, Value>> parents;
+  std::vector<std::pair<int64_t, Value>> children;
+  for (int64_t i = 0; i < 20'000; ++i) {
+    parents.emplace_back(i - 10'000, 0);
+    children.emplace_back(i, i % 2 == 0 ? Value(i - 10'000) : Value());
+  }
+  ASSERT_TRUE(Insert(parent, parents).ok());
+  ASSERT_TRUE(Insert(child, children).ok());
+  ASSERT_TRUE(engine_->Flush().ok());
+  for (indexed = false;; indexed = true) {
+    for (const int64_t key : {-10'000, -4, 0, 9'998}) {
+      auto txn = Begin();
+      Delete(txn.get(), parent, key);
+      const auto refused = Check(txn.get());
+      EXPECT_EQ(Code(refused), ErrorCode::kConstraint) << key;
+      EXPECT_NE(refused.message().find("v = " + std::to_string(key)), std::string::npos);
+      Delete(txn.get(), child, key + 10'000);
+      EXPECT_TRUE(Check(txn.get()).ok()) << key;
+      ASSERT_TRUE(txn->Append(child, Pairs({{50'000, key}})).ok());  // in memory, not sorted
+      EXPECT_EQ(Code(Check(txn.get())), ErrorCode::kConstraint) << key;
+    }
+    auto txn = Begin();
+    for (const int64_t key : {-9'999, 9'999, 1}) Delete(txn.get(), parent, key);
+    EXPECT_TRUE(Check(txn.get()).ok());
+    if (indexed) break;
+  }
+  indexed = false;
 }
 
 TEST_F(ConstraintsTest, OfAChildAndItsParentsDeleteTheLaterConflicts) {

@@ -80,8 +80,13 @@ class Transaction {
   // what does not, tables as `name_of` says. Called when a statement ends; Commit looks again, and
   // fails with kConflict when a transaction that committed since the snapshot took away a row that
   // a new reference is to, or made a reference to a row that is gone now.
+  //
+  // Whether rows of a large table refer to those that were deleted is looked up, in place of reading
+  // all its rows, when `is_indexed` says that there is an index of that field.
   using TableNamer = std::function<std::string(TableId)>;
-  virtual arrow::Status CheckReferences(const TableNamer& name_of) = 0;
+  using IndexFinder = std::function<bool(TableId table, FieldId field)>;
+  virtual arrow::Status CheckReferences(const TableNamer& name_of,
+                                        const IndexFinder& is_indexed) = 0;
 
   // Acknowledged as durable as the database's durability setting says. The number is 0 for a
   // transaction without writes. The transaction has ended, whatever the result.

@@ -50,7 +50,8 @@ class TransactionImpl final : public Transaction {
   arrow::Result<int64_t> Delete(TableId table, std::span<const int64_t> row_ids) override
       EXCLUDES(mutex_);
 
-  arrow::Status CheckReferences(const TableNamer& name_of) override EXCLUDES(mutex_);
+  arrow::Status CheckReferences(const TableNamer& name_of, const IndexFinder& is_indexed) override
+      EXCLUDES(mutex_);
 
   arrow::Result<CommitNumber> Commit() override EXCLUDES(mutex_);
   void Rollback() override EXCLUDES(mutex_);
@@ -109,9 +110,10 @@ class TransactionImpl final : public Transaction {
   // After a change of the schema: drops indexes that are needed no more, fills new ones, and checks
   // new references of the rows that there are.
   arrow::Status FollowChange(OwnTable* table, const TableSchema& old) REQUIRES(mutex_);
+  // The fields of all rows; with `some`, of rows among which are all that have one of these keys.
   arrow::Status ForEachUnit(OwnTable* table, const std::vector<FieldId>& fields,
-                            const std::function<arrow::Status(const arrow::RecordBatch&)>& visit)
-      REQUIRES(mutex_);
+                            const std::function<arrow::Status(const arrow::RecordBatch&)>& visit,
+                            const KeyBatch* some = nullptr) REQUIRES(mutex_);
   arrow::Status FillIndex(OwnTable* table, const UniqueSet& set) REQUIRES(mutex_);
   // kConstraint unless the rows can stand beside those that there are.
   arrow::Result<std::vector<IndexRows>> CheckUnique(OwnTable* table,
@@ -155,6 +157,9 @@ class TransactionImpl final : public Transaction {
   arrow::Status FollowReference(TableId child, const Reference& reference,
                                 const arrow::RecordBatch& values) REQUIRES(mutex_);
   arrow::Result<Broken> CheckReferencesLocked() REQUIRES(mutex_);
+  // Fields of large tables by which rows may have to be found for CheckReferences.
+  using IndexedFields = std::set<std::pair<TableId, FieldId>>;
+  arrow::Result<IndexedFields> WantedIndexes() REQUIRES(mutex_);
   arrow::Result<Broken> CheckOpenReferences() REQUIRES(mutex_);
   // Those of the keys that the table does not hold now.
   arrow::Result<KeySet> AbsentOf(TableId key_table, const KeySet& keys) REQUIRES(mutex_);
@@ -188,6 +193,7 @@ class TransactionImpl final : public Transaction {
   std::map<TableId, KeySet> needed_keys_ GUARDED_BY(mutex_);
   std::map<TableId, KeySet> taken_keys_ GUARDED_BY(mutex_);
   std::map<TableId, KeySet> lost_keys_ GUARDED_BY(mutex_);
+  IndexedFields indexed_fields_ GUARDED_BY(mutex_);  // of the check that runs
 };
 
 }  // namespace pyralog::lsm

@@ -11,6 +11,10 @@ namespace {
 // A statement may refer to rows that it makes later on: that many are remembered, in words.
 constexpr size_t kMostTexts = 1000;
 
+// Rows of a table, and keys: below that many rows or above that many keys all rows are read.
+constexpr int64_t kWorthAnIndex = 10'000;
+constexpr int64_t kMostLookups = 1000;
+
 }  // namespace
 
 arrow::Result<TableId> TransactionImpl::KeyTableFor(const Reference& reference) const {
@@ -101,11 +105,38 @@ arrow::Status TransactionImpl::StatusOf(const Broken& broken, const TableNamer& 
                        ", which " + parent + " does not have; insert it there first");
 }
 
-arrow::Status TransactionImpl::CheckReferences(const TableNamer& name_of) {
-  const auto check = [this]() -> arrow::Result<Broken> {
+arrow::Result<TransactionImpl::IndexedFields> TransactionImpl::WantedIndexes() {
+  IndexedFields wanted;
+  for (const auto& [key_table, keys] : taken_keys_) {
+    const auto found = FindReferrers().find(key_table);
+    if (found == FindReferrers().end()) continue;
+    const std::vector<Referrer> referrers = found->second;
+    for (const Referrer& referrer : referrers) {
+      if (referrer.reference.fields.size() != 1) continue;
+      ARROW_ASSIGN_OR_RAISE(OwnTable * child, Touch(referrer.child));
+      if (ViewOf(child)->num_rows_bound() >= kWorthAnIndex)
+        wanted.emplace(referrer.child, referrer.reference.fields[0]);
+    }
+  }
+  return wanted;
+}
+
+// Whoever knows indexes reads metadata, and is asked outside of the lock.
+arrow::Status TransactionImpl::CheckReferences(const TableNamer& name_of,
+                                               const IndexFinder& is_indexed) {
+  const auto want = [this]() -> arrow::Result<IndexedFields> {
     MutexLock lock(mutex_);
     ARROW_RETURN_NOT_OK(CheckOpen());
-    return CheckReferencesLocked();
+    return WantedIndexes();
+  };
+  ARROW_ASSIGN_OR_RAISE(IndexedFields indexed, want());
+  std::erase_if(indexed, [&](const auto& field) { return !is_indexed(field.first, field.second); });
+  const auto check = [&]() -> arrow::Result<Broken> {
+    MutexLock lock(mutex_);
+    indexed_fields_ = std::move(indexed);
+    auto broken = CheckReferencesLocked();
+    indexed_fields_.clear();
+    return broken;
   };
   ARROW_ASSIGN_OR_RAISE(const Broken broken, check());
   return StatusOf(broken, name_of);
@@ -176,7 +207,11 @@ arrow::Result<TransactionImpl::Broken> TransactionImpl::CheckUnreferenced(const 
     }
     return arrow::Status::OK();
   };
-  ARROW_RETURN_NOT_OK(ForEachUnit(child, referrer.reference.fields, look));
+  const std::vector<FieldId>& fields = referrer.reference.fields;
+  const KeyBatch all = keys.ToBatch();
+  const bool lookup =
+      all.size() <= kMostLookups && indexed_fields_.contains({referrer.child, fields[0]});
+  ARROW_RETURN_NOT_OK(ForEachUnit(child, fields, look, lookup ? &all : nullptr));
   return broken;
 }
 

@@ -1,6 +1,7 @@
 // Unique sets in a transaction: their indexes are tables like others, whose rows are appended and
 // deleted with the rows that they stand for.
 #include <algorithm>
+#include <bit>
 
 #include "lsm/batch_rows.h"
 #include "lsm/transaction_impl.h"
@@ -30,6 +31,22 @@ arrow::Status DuplicateValue(const TableSchema& schema, const UniqueSet& set,
   return MakeError(ErrorCode::kConstraint, "duplicate value of UNIQUE " +
                                                NamesText(schema, set.fields) + ": " +
                                                ValuesText(*rows.values, row) + where);
+}
+
+// Takes rows that have none of the keys, of one field each, out of the mask. Returns how many are
+// left.
+int64_t KeepKeys(const SortedUnit& sorted, const KeyBatch& keys, MaskWords* mask) {
+  MaskWords kept(mask->size());
+  for (int64_t i = 0; i < keys.size(); ++i) {
+    const uint64_t prefix = KeyPrefix(keys.key(i));
+    const PrefixRange point{prefix, prefix};
+    for (const uint32_t row : sorted.Find({&point, 1}))
+      kept[row / 64] |= (*mask)[row / 64] & uint64_t{1} << (row % 64);
+  }
+  *mask = std::move(kept);
+  int64_t left = 0;
+  for (const uint64_t word : *mask) left += std::popcount(word);
+  return left;
 }
 
 }  // namespace
@@ -72,23 +89,27 @@ arrow::Status TransactionImpl::FollowChange(OwnTable* table, const TableSchema& 
 
 arrow::Status TransactionImpl::ForEachUnit(
     OwnTable* table, const std::vector<FieldId>& fields,
-    const std::function<arrow::Status(const arrow::RecordBatch&)>& visit) {
+    const std::function<arrow::Status(const arrow::RecordBatch&)>& visit, const KeyBatch* some) {
   const auto view = ViewOf(table);
   const std::vector<int> columns = table->schema->PositionsOf(fields);
   arrow::FieldVector visited;
   for (const int column : columns) visited.push_back(table->schema->arrow->field(column));
   const auto schema = arrow::schema(std::move(visited));
   for (size_t unit = 0; unit < view->units().size(); ++unit) {
+    MaskWords mask;
+    int64_t wanted = view->Mask(unit, &mask);
+    if (wanted > 0 && some != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(const auto sorted, view->Sorted(unit, columns));
+      if (sorted != nullptr) wanted = KeepKeys(*sorted, *some, &mask);
+    }
+    if (wanted == 0) continue;
     arrow::ArrayVector arrays;
     for (const int column : columns) {
       ARROW_ASSIGN_OR_RAISE(auto array, view->Column(unit, column));
       arrays.push_back(std::move(array));
     }
-    MaskWords mask;
-    const int64_t visible = view->Mask(unit, &mask);
-    if (visible == 0) continue;
     const auto all = arrow::RecordBatch::Make(schema, view->units()[unit].rows, std::move(arrays));
-    ARROW_ASSIGN_OR_RAISE(const auto rows, FilterBatch(all, mask, visible));
+    ARROW_ASSIGN_OR_RAISE(const auto rows, FilterBatch(all, mask, wanted));
     ARROW_RETURN_NOT_OK(visit(*rows));
   }
   return arrow::Status::OK();

@@ -104,7 +104,12 @@ void AddConstrainedColumn(duckdb::ClientContext& context, SqlTransaction& transa
                           bool if_not_exists) {
   duckdb::ColumnDefinition& declared = parsed.columns.GetColumnMutable(duckdb::LogicalIndex(0));
   const std::string name = declared.Name();
-  if (if_not_exists && FindColumn(*table->table, name) >= 0) return;
+  if (FindColumn(*table->table, name) >= 0) {
+    if (if_not_exists) return;
+    ThrowStatus(
+        MakeError(ErrorCode::kAlreadyExists,
+                  "table " + Quoted(table->name) + " has a column " + Quoted(name) + " already"));
+  }
   if (declared.Generated())
     ThrowNotSupported("ADD COLUMN of a generated column (only in CREATE TABLE)");
   duckdb::LogicalType type = declared.Type();
@@ -175,6 +180,44 @@ void DropIdentity(SqlTransaction& transaction, const catalog::EntryPtr& table,
   plain.default_sql.reset();
   plain.identity = catalog::Identity::kNone;
   SetColumn(transaction, table, position, plain);
+}
+
+void OwnSequence(duckdb::ClientContext& context, SqlTransaction& transaction,
+                 const catalog::EntryPtr& table, const std::string& column,
+                 const std::string& sequence_schema, const std::string& sequence_name) {
+  const int position = RequireColumn(*table->table, column);
+  const std::string& schema = sequence_schema.empty() ? table->schema : sequence_schema;
+  const auto sequence = ValueOrThrow(
+      transaction.state().FindObject(catalog::EntryKind::kSequence, schema, sequence_name));
+  if (sequence == nullptr) {
+    ThrowStatus(MakeError(ErrorCode::kNotFound, "there is no sequence " + Quoted(sequence_name) +
+                                                    " in schema " + Quoted(schema)));
+  }
+  catalog::ColumnDef with = table->table->columns[position];
+  if (with.default_sql && !UsesSequence(with, table->schema, *sequence)) {
+    RefuseAlter(*table->table,
+                "column " + Quoted(with.name) + " has another default; drop it first");
+  }
+  if (with.identity != catalog::Identity::kNone) return;  // it has this sequence
+  if (sequence->sequence->owned)
+    RefuseAlter(*table->table, "sequence " + Quoted(sequence_name) + " is of another column");
+  if (!arrow::is_integer(with.type->id())) {
+    RefuseAlter(*table->table, "column " + Quoted(with.name) + " is of type " + with.sql_type +
+                                   "; only integers can be identities");
+  }
+  catalog::Entry owned = *sequence;
+  auto definition = std::make_shared<catalog::SequenceDef>(*sequence->sequence);
+  definition->owned = true;
+  owned.sequence = std::move(definition);
+  transaction.NoteWrite();
+  ValueOrThrow(transaction.state().Replace(*sequence, std::move(owned)));
+  if (with.nullable) {
+    duckdb::SetNotNullInfo info(EntryData(*table), with.name);
+    AlterHotTable(context, transaction, table, info);
+  }
+  with.default_sql = "nextval(" + QuoteText(QualifiedText(sequence->schema, sequence->name)) + ")";
+  with.identity = catalog::Identity::kByDefault;
+  SetColumn(transaction, AsItIsNow(transaction, *table), position, with);
 }
 
 }  // namespace pyralog::sql

@@ -23,4 +23,10 @@ void AddIdentity(duckdb::ClientContext& context, SqlTransaction& transaction,
 void DropIdentity(SqlTransaction& transaction, const catalog::EntryPtr& table,
                   const std::string& column, bool if_exists);
 
+// The column becomes an identity whose values come from the sequence, which goes with it from now
+// on.
+void OwnSequence(duckdb::ClientContext& context, SqlTransaction& transaction,
+                 const catalog::EntryPtr& table, const std::string& column,
+                 const std::string& sequence_schema, const std::string& sequence_name);
+
 }  // namespace pyralog::sql

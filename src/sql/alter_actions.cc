@@ -162,6 +162,7 @@ class ActionRunner {
     if (at.Take("DROP CONSTRAINT")) return DropConstraint(at);
     if (at.Take("RENAME CONSTRAINT")) return RenameConstraint(at);
     if (AltersIdentity(at)) return AlterIdentity(at);
+    if (at.Take("OWN")) return Own(at);
     if (at.Is("OWNER TO")) {
       NotSupportedAction(
           "OWNER TO is not supported: tables have no owners; leave it out (pg_dump --no-owner)");
@@ -220,9 +221,13 @@ class ActionRunner {
     at.Take("ADD");
     std::string clause;
     while (!at.AtEnd()) {
-      if (at.Take("SEQUENCE NAME")) {  // whose it is says its name here
+      if (at.Take("SEQUENCE NAME")) {  // it is called after the column, as this says
         at.TakeName();
         if (at.Take(".")) at.TakeName();
+        continue;
+      }
+      if (at.Take("CACHE")) {  // values are always taken in blocks
+        at.Skip();
         continue;
       }
       const size_t first = at.position();
@@ -233,6 +238,16 @@ class ActionRunner {
     if (!parsed->columns.GetColumn(duckdb::LogicalIndex(0)).HasDefaultValue())
       RefuseAction("only GENERATED ... AS IDENTITY can be added to a column");
     AddIdentity(context_, transaction_, table_, column, *parsed);
+  }
+
+  // See postgres_statements.h.
+  void Own(TokenCursor at) {
+    const std::string column = at.TakeName();
+    std::string schema;
+    std::string name = at.TakeName();
+    if (at.Take(".")) schema = std::exchange(name, at.TakeName());
+    if (name.empty() || !at.AtEnd()) RefuseAction("OWNED BY takes a table and a column");
+    OwnSequence(context_, transaction_, table_, column, schema, name);
   }
 
   // One that DuckDB parses.

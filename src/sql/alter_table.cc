@@ -263,9 +263,23 @@ class TableAlteration {
     AlterStorage(origins);
   }
 
+  // Whether the expression is what the identity column has anyway.
+  bool TakesFromOwnSequence(int column, const duckdb::ParsedExpression& expression) {
+    catalog::TableDef given;
+    given.schema = table_.schema;
+    given.columns = {table_.columns[column]};
+    given.columns[0].default_sql = ValueOrThrow(ExpressionText(expression));
+    QualifySequences(transaction_.state(), &given);
+    const auto own = SequenceOfDefault(table_.columns[column]);
+    const auto other = SequenceOfDefault(given.columns[0]);
+    return own && other && duckdb::StringUtil::CIEquals(own->schema, other->schema) &&
+           duckdb::StringUtil::CIEquals(own->name, other->name);
+  }
+
   void SetDefault(const duckdb::SetDefaultInfo& info) {
     const int column = Column(info.column_name);
     if (table_.columns[column].identity != catalog::Identity::kNone) {
+      if (info.expression != nullptr && TakesFromOwnSequence(column, *info.expression)) return;
       RefuseAlter(table_,
                   "column " + Quoted(info.column_name) + " is an identity, which is its default");
     }

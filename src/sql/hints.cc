@@ -1,7 +1,9 @@
 #include "sql/hints.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
+#include <utility>
 
 namespace pyralog::sql {
 namespace {
@@ -50,11 +52,36 @@ std::string YearHint(std::string_view message) {
   return "A year is compared as year(column) > 1970, a day as column > DATE '1970-12-31'";
 }
 
+// A type of PostgreSQL's.
+std::string TypeHint(std::string_view message) {
+  constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
+      {"jsonb", "JSON"},
+      {"money", "DECIMAL(19, 2)"},
+      {"xml", "VARCHAR"},
+      {"tsvector", "VARCHAR"},
+      {"citext", "VARCHAR"},
+      {"cidr", "VARCHAR"},
+      {"macaddr", "VARCHAR"},
+      {"regclass", "VARCHAR"},
+      {"int4range", "two columns"},
+      {"tstzrange", "two columns"},
+      {"point", "STRUCT(x DOUBLE, y DOUBLE)"}};
+  constexpr std::string_view kType = "Type with name ";
+  if (!message.starts_with(kType)) return "";
+  std::string name(message.substr(kType.size(), message.find(" does not") - kType.size()));
+  std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const auto& [type, here] : kTypes) {
+    if (name == type) return "The type for it here is " + std::string(here);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string WithHint(std::string message) {
   std::string hint = QuotesHint(message);
   if (hint.empty()) hint = YearHint(message);
+  if (hint.empty()) hint = TypeHint(message);
   if (hint.empty()) return message;
   message.insert(std::min(message.find(kExcerpt), message.size()), "\n" + hint);
   return message;

@@ -91,7 +91,11 @@ duckdb::PhysicalOperator& LogicalCreateHotIndex::CreatePlan(
 }
 
 catalog::IndexDef IndexFromInfo(const duckdb::CreateIndexInfo& info, TableEntry& table) {
-  if (!info.index_type.empty() && !duckdb::StringUtil::CIEquals(info.index_type, "ART"))
+  // Indexes are in order; PostgreSQL calls that a B-tree.
+  const bool plain = info.index_type.empty() ||
+                     duckdb::StringUtil::CIEquals(info.index_type, "ART") ||
+                     duckdb::StringUtil::CIEquals(info.index_type, "BTREE");
+  if (!plain)
     ThrowNotSupported("CREATE INDEX ... USING " + info.index_type);
   if (!info.options.empty())
     ThrowNotSupported("the option " + info.options.begin()->first + " of CREATE INDEX ... WITH");

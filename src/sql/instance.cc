@@ -144,6 +144,7 @@ arrow::Result<std::shared_ptr<Instance>> Instance::Create(SharedDatabase& databa
     NoteFunctionsThatWantExecutor(*made->instance);
     CheckSubscripts(*made->instance);
     ReplaceSequenceFunctions(*made->instance);
+    RegisterSetval(*made->instance);
     ShowConstraintNames(*made->instance);
     RegisterIdentity(*made->instance);
     RegisterHotScan(*made->instance);

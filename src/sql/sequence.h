@@ -39,5 +39,6 @@ catalog::SequenceDef SequenceFromInfo(const duckdb::CreateSequenceInfo& info,
 
 // Makes nextval and currval know our sequences.
 void ReplaceSequenceFunctions(duckdb::DatabaseInstance& instance);
+void RegisterSetval(duckdb::DatabaseInstance& instance);
 
 }  // namespace pyralog::sql

@@ -17,6 +17,7 @@
 #include "sql/front_parser.h"
 #include "sql/identity.h"
 #include "sql/parameter_value.h"
+#include "sql/postgres_statements.h"
 #include "sql/prepared_statement.h"
 #include "sql/reconnect.h"
 #include "sql/result_batch.h"
@@ -197,7 +198,8 @@ arrow::Result<SessionConnection::Statements> SessionConnection::Parse(std::strin
     const auto rewritten = RewriteStatement(*connection_->context, sql);
     if (rewritten) return connection_->ExtractStatements(*rewritten);
     if (const auto alter = RewriteAlter(sql)) return connection_->ExtractStatements(*alter);
-    ARROW_ASSIGN_OR_RAISE(const std::string text, RewriteIdentity(sql));
+    const auto other = RewritePostgres(sql);
+    ARROW_ASSIGN_OR_RAISE(const std::string text, RewriteIdentity(other ? *other : sql));
     try {
       auto parsed = connection_->ExtractStatements(text);
       for (auto& statement : parsed) NameConstraints(statement.get());
@@ -208,7 +210,7 @@ arrow::Result<SessionConnection::Statements> SessionConnection::Parse(std::strin
       return connection_->ExtractStatements(*copy);
     }
   });
-  if (!statements.ok()) return Explained(statements.status());
+  if (!statements.ok()) return WithStatementHint(Explained(statements.status()), sql);
   return statements;
 }
 

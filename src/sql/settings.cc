@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "duckdb/common/string_util.hpp"
 #include "duckdb/main/config.hpp"
@@ -54,6 +55,51 @@ void CheckBatchSize(duckdb::ClientContext& context, duckdb::SetScope scope, duck
                               std::to_string(kFewestBatchRows) + " to " +
                               std::to_string(kMostBatchRows) + " rows; 0 is the default"));
   }
+}
+
+// Settings of PostgreSQL that its tools set: what they can be set to is what holds anyway.
+struct PostgresSetting {
+  const char* name;
+  const char* value;  // as shown
+  std::string_view
+      others;  // other spellings, between commas; "*": any, because nothing depends on it
+};
+constexpr std::array<PostgresSetting, 12> kPostgresSettings = {
+    {{"client_encoding", "UTF8", ",utf8,utf-8,unicode,"},
+     {"standard_conforming_strings", "on", ",on,true,1,yes,"},
+     {"check_function_bodies", "off", "*"},
+     {"xmloption", "content", "*"},
+     {"client_min_messages", "notice", "*"},
+     {"row_security", "off", "*"},
+     {"escape_string_warning", "off", "*"},
+     {"default_tablespace", "", ",,"},
+     {"default_table_access_method", "heap", ",heap,"},
+     {"lock_timeout", "0", ",0,0ms,0s,"},
+     {"transaction_timeout", "0", ",0,0ms,0s,"},
+     {"idle_in_transaction_session_timeout", "0", ",0,0ms,0s,"}}};
+
+template <size_t kIndex>
+void CheckPostgresSetting(duckdb::ClientContext& context, duckdb::SetScope scope,
+                          duckdb::Value& value) {
+  const PostgresSetting& setting = kPostgresSettings[kIndex];
+  const std::string wanted = value.IsNull() ? "" : value.ToString();
+  if (setting.others == "*") return;
+  if (setting.others.find("," + duckdb::StringUtil::Lower(wanted) + ",") ==
+      std::string_view::npos) {
+    ThrowStatus(MakeError(ErrorCode::kNotSupported,
+                          std::string(setting.name) + " is always '" + setting.value +
+                              "', and cannot be set to '" + wanted + "'"));
+  }
+  value = duckdb::Value(setting.value);
+}
+
+template <size_t... kIndexes>
+void RegisterPostgresSettings(duckdb::DBConfig& config, std::index_sequence<kIndexes...>) {
+  (config.AddExtensionOption(
+       kPostgresSettings[kIndexes].name, "Of PostgreSQL; what it says holds always",
+       duckdb::LogicalType::VARCHAR, duckdb::Value(kPostgresSettings[kIndexes].value),
+       CheckPostgresSetting<kIndexes>),
+   ...);
 }
 
 void RefuseToSet(duckdb::ClientContext& context, duckdb::SetScope scope, duckdb::Value& value) {
@@ -124,6 +170,7 @@ void RegisterSettings(duckdb::DatabaseInstance& instance, const DatabaseOptions&
                             "Rows of the record batches of results, from 65536 to 1048576; 0: "
                             "65536 as they stream, up to 122880 as they are collected",
                             LogicalType::UBIGINT, Value::UBIGINT(0), CheckBatchSize);
+  RegisterPostgresSettings(config, std::make_index_sequence<kPostgresSettings.size()>());
   config.AddExtensionOption("durability",
                             "What an acknowledged commit survives: full (power loss), normal (a "
                             "killed process), off; chosen when the database is opened",
