@@ -12,6 +12,7 @@
 #include "duckdb/main/prepared_statement_data.hpp"
 #include "sql/errors.h"
 #include "sql/result_batch.h"
+#include "sql/settings.h"
 
 namespace pyralog::sql {
 namespace {
@@ -45,8 +46,8 @@ arrow::Result<std::vector<BatchPtr>> JoinSmallBatches(std::vector<BatchPtr> batc
 
 struct CollectorLocalState final : duckdb::LocalSinkState {
   CollectorLocalState(std::shared_ptr<arrow::Schema> schema,
-                      const duckdb::vector<duckdb::LogicalType>& types)
-      : batch(std::move(schema), types) {}
+                      const duckdb::vector<duckdb::LogicalType>& types, int64_t most_rows)
+      : batch(std::move(schema), types, most_rows) {}
   void FinishBatch(BatchQueue& queue) {
     if (batch.rows() > 0) queue.Push(place, ValueOrThrow(batch.Finish()));
   }
@@ -78,11 +79,12 @@ enum class Collection { kOneThread, kAnyOrder, kByBatchIndex };
 class ArrowCollector final : public duckdb::PhysicalResultCollector {
  public:
   ArrowCollector(duckdb::PhysicalPlan& plan, duckdb::PreparedStatementData& data,
-                 Collection collection, std::shared_ptr<arrow::Schema> schema,
+                 Collection collection, int64_t most_rows, std::shared_ptr<arrow::Schema> schema,
                  std::shared_ptr<BatchQueue> queue)
       : PhysicalResultCollector(plan, data),
         schema_(std::move(schema)),
         collection_(collection),
+        most_rows_(most_rows),
         queue_(std::move(queue)) {}
 
   duckdb::unique_ptr<duckdb::GlobalSinkState> GetGlobalSinkState(
@@ -93,7 +95,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
   }
   duckdb::unique_ptr<duckdb::LocalSinkState> GetLocalSinkState(
       duckdb::ExecutionContext&) const override {
-    return duckdb::make_uniq<CollectorLocalState>(schema_, types);
+    return duckdb::make_uniq<CollectorLocalState>(schema_, types, most_rows_);
   }
   duckdb::SinkResultType Sink(duckdb::ExecutionContext&, duckdb::DataChunk& chunk,
                               duckdb::OperatorSinkInput& input) const override {
@@ -151,6 +153,7 @@ class ArrowCollector final : public duckdb::PhysicalResultCollector {
 
   const std::shared_ptr<arrow::Schema> schema_;
   const Collection collection_;
+  const int64_t most_rows_;  // of a batch
   const std::shared_ptr<BatchQueue> queue_;
 };
 
@@ -250,6 +253,7 @@ ArrowCollection::ArrowCollection(duckdb::ClientContext& context)
     planned->schema = ResultSchema(data.types, data.names, client.GetClientProperties().time_zone);
     planned->queue = std::make_shared<BatchQueue>(kBoundBytes);
     return duckdb::make_uniq<ArrowCollector>(plan, data, CollectionFor(client, plan.Root()),
+                                             BatchRows(client).value_or(kResultBatchRows),
                                              planned->schema, planned->queue);
   };
 }

@@ -167,8 +167,8 @@ void RegisterSettings(duckdb::DatabaseInstance& instance, const DatabaseOptions&
                             "0 is no limit",
                             LogicalType::VARCHAR, Value("0"), SetStatementTimeout);
   config.AddExtensionOption(kBatchSize,
-                            "Rows of the record batches of results, from 65536 to 1048576; 0: "
-                            "65536 as they stream, up to 122880 as they are collected",
+                            "Rows that a record batch of a result has at most, from 65536 to "
+                            "1048576; 0 is 122880, the unit of storage",
                             LogicalType::UBIGINT, Value::UBIGINT(0), CheckBatchSize);
   RegisterPostgresSettings(config, std::make_index_sequence<kPostgresSettings.size()>());
   config.AddExtensionOption("durability",

@@ -281,7 +281,7 @@ def test_e25_there_is_no_third_language() -> None:
 
 def test_e26_the_first_batch_comes_before_the_last(con: pyralog.Connection) -> None:
     reader = con.execute("SELECT i, i * 2 AS j FROM range(1_000_000_000_000) r(i)").to_reader()
-    assert reader.read_next_batch().num_rows == 65_536  # of more than could ever be held
+    assert 0 < reader.read_next_batch().num_rows <= 122_880  # of more than could ever be held
 
 
 def test_e28_numpy_in_and_out(con: pyralog.Connection) -> None:
