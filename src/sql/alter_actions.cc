@@ -22,8 +22,6 @@
 namespace pyralog::sql {
 namespace {
 
-using duckdb::StringUtil;
-
 constexpr char kOption[] = "pyralog_actions";
 
 bool BeginsWithWord(std::string_view sql, std::string_view word) {

@@ -63,7 +63,7 @@ class NamedConstraint final : public Base, public HasName {
       : Base(std::move(base)), HasName(std::move(name)) {}
 
   std::string ToString() const override {
-    const std::string text = TextOfConstraint<Base>(*this);
+    std::string text = TextOfConstraint<Base>(*this);
     if (name().empty()) return text;
     return "CONSTRAINT " + duckdb::KeywordHelper::WriteOptionallyQuoted(name()) + " " + text;
   }

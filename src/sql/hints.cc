@@ -76,12 +76,24 @@ std::string TypeHint(std::string_view message) {
   return "";
 }
 
+// Constraints of a temporary table, which is DuckDB's own.
+std::string TemporaryHint(std::string_view message) {
+  if (!message.starts_with("SET (<options>) is not supported for DuckDB tables") &&
+      message.find("Error: SET (<options>) is not supported for DuckDB tables") ==
+          std::string_view::npos) {
+    return "";
+  }
+  return "Constraints, and several changes at once, are for tables of the database: a temporary "
+         "table is created with its constraints, and changed one thing at a time";
+}
+
 }  // namespace
 
 std::string WithHint(std::string message) {
   std::string hint = QuotesHint(message);
   if (hint.empty()) hint = YearHint(message);
   if (hint.empty()) hint = TypeHint(message);
+  if (hint.empty()) hint = TemporaryHint(message);
   if (hint.empty()) return message;
   message.insert(std::min(message.find(kExcerpt), message.size()), "\n" + hint);
   return message;

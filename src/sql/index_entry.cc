@@ -95,8 +95,7 @@ catalog::IndexDef IndexFromInfo(const duckdb::CreateIndexInfo& info, TableEntry&
   const bool plain = info.index_type.empty() ||
                      duckdb::StringUtil::CIEquals(info.index_type, "ART") ||
                      duckdb::StringUtil::CIEquals(info.index_type, "BTREE");
-  if (!plain)
-    ThrowNotSupported("CREATE INDEX ... USING " + info.index_type);
+  if (!plain) ThrowNotSupported("CREATE INDEX ... USING " + info.index_type);
   if (!info.options.empty())
     ThrowNotSupported("the option " + info.options.begin()->first + " of CREATE INDEX ... WITH");
   catalog::IndexDef index;
