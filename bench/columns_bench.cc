@@ -5,6 +5,7 @@
 //
 // Columns: a int32 of 100 values, v int32 below 10,000, ts int64 that grows, d double, k int32 of
 // 1,000,000 keys, s one of 1,000 strings of 4 to 20 bytes. Two threads on both sides, all in memory.
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,7 +93,7 @@ arrow::Status OverTables(Suite* suite) {
   if (!suite->WantsAny(Names("columns_"))) return arrow::Status::OK();
   const auto rows = suite->Scaled<int64_t>(1'000'000, 100'000'000);
   SqlPairs pairs(suite);
-  ARROW_RETURN_NOT_OK(pairs.Open());
+  ARROW_RETURN_NOT_OK(pairs.Open("tables"));
   ARROW_RETURN_NOT_OK(pairs.Apply(LoadStatements(rows)));
   return MeasureAll(suite, &pairs, "columns_", "numbers", rows, 1);
 }
@@ -100,9 +101,9 @@ arrow::Status OverTables(Suite* suite) {
 arrow::Status OverParquet(Suite* suite) {
   if (!suite->WantsAny(Names("parquet_"))) return arrow::Status::OK();
   const auto rows = suite->Scaled<int64_t>(1'000'000, 20'000'000);
-  const std::string file = suite->Path("numbers.parquet");
+  const std::string file = std::filesystem::absolute(suite->Path("numbers.parquet"));
   SqlPairs pairs(suite);
-  ARROW_RETURN_NOT_OK(pairs.Open());
+  ARROW_RETURN_NOT_OK(pairs.Open("files"));
   ARROW_RETURN_NOT_OK(pairs.Apply(LoadStatements(rows)));
   ARROW_RETURN_NOT_OK(pairs.theirs().Execute("COPY numbers TO '" + file + "' (FORMAT PARQUET)"));
   ARROW_RETURN_NOT_OK(pairs.theirs().Execute(

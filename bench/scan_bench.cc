@@ -108,7 +108,7 @@ arrow::Status Run(Suite* suite) {
     return suite->WantsAny(names);
   };
   if (!wanted("_fresh") && !wanted("_updated")) return arrow::Status::OK();
-  ARROW_RETURN_NOT_OK(pairs.Open());
+  ARROW_RETURN_NOT_OK(pairs.Open("tables"));
   ARROW_RETURN_NOT_OK(pairs.Apply(LoadStatements(rows)));
   for (const auto& query : queries) ARROW_RETURN_NOT_OK(measure(query, "_fresh"));
   if (!wanted("_updated")) return arrow::Status::OK();

@@ -16,10 +16,12 @@ class SqlPairs {
  public:
   explicit SqlPairs(Suite* suite) : suite_(suite) {}
 
-  // Two new databases in the suite's folder.
-  arrow::Status Open() {
-    ARROW_ASSIGN_OR_RAISE(ours_, PyralogSide::Open(suite_->Path("pyralog"), suite_->threads()));
-    ARROW_ASSIGN_OR_RAISE(theirs_, DuckDBPeer::Open(suite_->Path("duckdb"), suite_->threads()));
+  // Two new databases in the suite's folder, `name`d apart from others there.
+  arrow::Status Open(const std::string& name) {
+    ARROW_ASSIGN_OR_RAISE(ours_,
+                          PyralogSide::Open(suite_->Path(name + ".pyralog"), suite_->threads()));
+    ARROW_ASSIGN_OR_RAISE(theirs_,
+                          DuckDBPeer::Open(suite_->Path(name + ".duckdb"), suite_->threads()));
     return arrow::Status::OK();
   }
 

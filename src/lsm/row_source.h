@@ -103,6 +103,8 @@ class RowSource {
                                                                  int64_t* offset) const {
     return ColumnAt(row, column, offset);
   }
+  // False only when no row has a key from `low` to `high` (both inclusive).
+  virtual bool MayHold(std::string_view /*low*/, std::string_view /*high*/) const { return true; }
   // For keys[i] of each i in `which`: rows[i] = the newest row born at or before the snapshot and
   // alive there, or -1. REQUIRES: keyed schema.
   virtual arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which,

@@ -84,6 +84,14 @@ class SegmentImpl final : public Segment {
     return *births;
   }
 
+  // Whatever is wrong with the files is told by Find.
+  bool MayHold(std::string_view low, std::string_view high) override {
+    const auto bounds = key_bounds_.Get([&] { return ReadKeyBounds(); });
+    if (!bounds.ok() || !(*bounds)->known) return true;
+    const auto& [known, first, last] = **bounds;
+    return high.substr(0, first.size()) >= first && low.substr(0, last.size()) <= last;
+  }
+
   arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which,
                      std::span<int64_t> rows) override {
     if (meta_.rows == 0) {
@@ -119,6 +127,11 @@ class SegmentImpl final : public Segment {
  private:
   using ArrayPtr = std::shared_ptr<arrow::Array>;
   using Dictionaries = std::vector<Lazy<ArrayPtr>>;  // by column
+  // Of the first key column, as the beginnings of keys.
+  struct KeyBounds {
+    bool known = false;
+    std::string first, last;
+  };
   struct ColumnZones {
     std::vector<batch::ZoneMap> units;
     batch::ZoneMap all;
@@ -163,6 +176,25 @@ class SegmentImpl final : public Segment {
           return std::make_unique<ZoneColumns>(static_cast<size_t>(schema_->num_fields()));
         }));
     return (*columns)[static_cast<size_t>(column)].Get([&] { return ReadZones(index, column); });
+  }
+
+  arrow::Result<std::unique_ptr<KeyBounds>> ReadKeyBounds() {
+    auto bounds = std::make_unique<KeyBounds>();
+    const int column = schema_->key[0];
+    ARROW_ASSIGN_OR_RAISE(const batch::ZoneMap* range, Range(column));
+    if (!range->has_range) return bounds;
+    const auto key_of = [&](const std::string& raw) -> arrow::Result<std::string> {
+      ARROW_ASSIGN_OR_RAISE(const auto value,
+                            batch::RawToScalar(raw, schema_->arrow->field(column)->type()));
+      ARROW_ASSIGN_OR_RAISE(const auto array, arrow::MakeArrayFromScalar(*value, 1));
+      KeyBatch keys;
+      ARROW_RETURN_NOT_OK(keys.Append(std::vector{array}));
+      return std::string(keys.key(0));
+    };
+    ARROW_ASSIGN_OR_RAISE(bounds->first, key_of(range->min));
+    ARROW_ASSIGN_OR_RAISE(bounds->last, key_of(range->max));
+    bounds->known = true;
+    return bounds;
   }
 
   arrow::Result<std::unique_ptr<ColumnZones>> ReadZones(SegmentIndex* index, int column) const {
@@ -272,6 +304,7 @@ class SegmentImpl final : public Segment {
   Lazy<SegmentKeyIndex> key_index_;
   Lazy<std::span<const BirthRun>> births_;
   Lazy<Dictionaries> dictionaries_;
+  Lazy<KeyBounds> key_bounds_;
   Lazy<ZoneColumns> zones_;
 };
 

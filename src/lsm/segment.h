@@ -117,6 +117,9 @@ class Segment {
   // Ascending by first_row, the first one 0; lives as long as the segment. Empty when all rows
   // share meta().min_birth.
   virtual arrow::Result<std::span<const BirthRun>> Births() = 0;
+  // False only when no row has a key from `low` to `high` (both inclusive), by the bounds of the first
+  // key column. REQUIRES: keyed schema.
+  virtual bool MayHold(std::string_view low, std::string_view high) = 0;
   // For each i in `which`: rows[i] = the row with the key keys.key(i), or -1. Other elements of
   // `rows` are left. Candidates are compared with the stored key columns, so a hit is certain.
   // After an error `rows` is unspecified. REQUIRES: keyed schema; rows.size() == keys.size(); keys

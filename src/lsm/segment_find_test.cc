@@ -230,5 +230,39 @@ TEST(SegmentKeyIndexTest, RefusesUnknownKindsAndWrongCounts) {
                ErrorCode::kFormatVersion, "kind 2");
 }
 
+// Bounds leave a segment out only when no key can be there: with every pair of bounds around its
+// keys, for keys of one and of two columns.
+TEST(SegmentFindTest, BoundsOfKeysLeaveOutOnlyWhatIsNotThere) {
+  const auto encoded = [](const arrow::ArrayVector& columns) {
+    KeyBatch keys;
+    EXPECT_TRUE(keys.Append(columns).ok());
+    return std::string(keys.key(0));
+  };
+  const std::string longer(40, 'm');  // than a zone map keeps
+  for (const bool composite : {false, true}) {
+    SegmentFixture fixture(arrow::schema({arrow::field("s", arrow::utf8(), false),
+                                          arrow::field("i", arrow::int64(), false)}),
+                           composite ? std::vector{0, 1} : std::vector{0});
+    const auto batch = fixture.Batch(
+        {Strings(3, [&](int64_t i) { return i == 0   ? "c"
+                                            : i == 1 ? longer + "x"
+                                                     : longer + "z"; }),
+         Int64s(3, [](int64_t i) { return i * 10; })});
+    const auto meta = fixture.Write({batch}).ValueOrDie();
+    const auto segment = fixture.Open(meta);
+    const auto key = [&](const std::string& text, int64_t number) {
+      arrow::ArrayVector columns = {Strings(1, [&](int64_t) { return text; })};
+      if (composite) columns.push_back(Int64s(1, [&](int64_t) { return number; }));
+      return encoded(columns);
+    };
+    EXPECT_TRUE(segment->MayHold(key("c", 0), key("c", 0)));
+    EXPECT_TRUE(segment->MayHold(key("a", 5), key("c", 0)));
+    EXPECT_TRUE(segment->MayHold(key(longer + "z", 20), key("zz", 0)));
+    EXPECT_TRUE(segment->MayHold(key("d", 0), key("e", 0)));
+    EXPECT_FALSE(segment->MayHold(key("a", 99), key("b", 99)));
+    EXPECT_FALSE(segment->MayHold(key("n", 0), key("z", 0)));
+  }
+}
+
 }  // namespace
 }  // namespace pyralog::lsm::testing

@@ -44,6 +44,9 @@ class SegmentSource final : public RowSource {
                                                         int64_t* offset) const override;
   arrow::Result<std::shared_ptr<arrow::Array>> EncodedAt(int64_t row, int column,
                                                          int64_t* offset) const override;
+  bool MayHold(std::string_view low, std::string_view high) const override {
+    return segment_->MayHold(low, high);
+  }
   arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which, CommitNumber snapshot,
                      std::span<int64_t> rows) const override;
   arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,

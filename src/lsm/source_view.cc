@@ -173,7 +173,13 @@ arrow::Status SourceView::Lookup(const KeyBatch& keys, std::vector<int64_t>* row
   std::vector<int64_t> open(keys.size());
   std::iota(open.begin(), open.end(), 0);
   std::vector<int64_t> rows(keys.size(), -1);
+  std::string_view low, high;
+  for (int64_t i = 0; i < keys.size(); ++i) {
+    if (i == 0 || keys.key(i) < low) low = keys.key(i);
+    if (i == 0 || keys.key(i) > high) high = keys.key(i);
+  }
   for (auto s = sources_.rbegin(); s != sources_.rend() && !open.empty(); ++s) {
+    if (!s->source->MayHold(low, high)) continue;
     ARROW_RETURN_NOT_OK(s->source->Find(keys, open, s->snapshot, rows));
     // What the transaction killed is gone here, but a younger row of the key may stand in another
     // source.

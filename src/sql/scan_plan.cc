@@ -34,6 +34,7 @@ struct Partitions {
   lsm::TableViewPtr view;
   const catalog::TableDef& table;
   std::map<int, SeenBounds> seen;  // by column: of partitions whose bounds were found to be exact
+  std::map<int, TypeLayout> layouts;  // by column
 };
 
 // A unit's statistics, for DuckDB to fold MIN and MAX and to count rows before an OFFSET.
@@ -54,7 +55,7 @@ class UnitPartition final : public duckdb::PartitionRowGroup {
     const auto position = static_cast<int>(column.GetPrimaryIndex());
     const auto zone = ValueOrThrow(all_->view->Zone(unit_, position));
     if (!zone.has_range || !zone.min_exact || !zone.max_exact) return false;
-    const TypeLayout layout = LayoutAt(position);
+    const TypeLayout& layout = LayoutAt(position);
     const duckdb::Value min = ZoneBound(zone.min, layout), max = ZoneBound(zone.max, layout);
     if (min.IsNull() || max.IsNull()) return false;
     SeenBounds& seen = all_->seen[position];
@@ -68,8 +69,11 @@ class UnitPartition final : public duckdb::PartitionRowGroup {
   }
 
  private:
-  TypeLayout LayoutAt(int position) const {
-    return ValueOrThrow(LayoutOfColumn(all_->table.columns[position]));
+  const TypeLayout& LayoutAt(int position) const {
+    const auto known = all_->layouts.find(position);
+    if (known != all_->layouts.end()) return known->second;
+    auto layout = ValueOrThrow(LayoutOfColumn(all_->table.columns[position]));
+    return all_->layouts.emplace(position, std::move(layout)).first->second;
   }
   bool IsThere(int position, const TypeLayout& layout, const duckdb::Value& value) const {
     return !all_->view->units()[unit_].maybe_masked ||
@@ -147,7 +151,8 @@ duckdb::vector<duckdb::PartitionStatistics> PlanPartitions(duckdb::ClientContext
     partitions.push_back(ExactCount(view->num_rows()));
     return partitions;
   }
-  auto all = std::make_shared<Partitions>(Partitions{context, view, DefinitionOf(bind.table), {}});
+  auto all =
+      std::make_shared<Partitions>(Partitions{context, view, DefinitionOf(bind.table), {}, {}});
   lsm::MaskWords mask;
   for (size_t unit = 0; unit < units.size(); ++unit) {
     partitions.push_back(
