@@ -117,10 +117,9 @@ std::unique_ptr<StringDictionary> StringDictionary::TryMake(const arrow::Array& 
   if (first.length() < kMinRows) return nullptr;
   std::unique_ptr<StringDictionary> made(new StringDictionary());
   // Half of what may come: the rows behind these have strings of their own.
-  const bool few = VisitAllStrings(first, [&](int64_t row, std::string_view text) {
+  const bool few = VisitAllStrings(first, [&](int64_t, std::string_view text) {
     const int32_t code = made->CodeOf(text);
-    return code >= 0 && code < kMaxDictionaryStrings / 2 &&
-           code <= kMinRows / kMinRepeats + row / kMinRepeats;
+    return code >= 0 && code < kMaxDictionaryStrings / 2;
   });
   const auto strings = static_cast<int64_t>(made->hashes_.size());
   return few && strings * kMinRepeats <= first.length() ? std::move(made) : nullptr;

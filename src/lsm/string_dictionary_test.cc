@@ -63,20 +63,24 @@ TEST(StringDictionaryTest, TextsThatDoNotRepeatAndKeysAreNot) {
   constexpr int64_t kRows = 9000;
   SegmentFixture fixture(arrow::schema({arrow::field("k", arrow::utf8_view(), false),
                                         arrow::field("often", arrow::utf8_view(), false),
-                                        arrow::field("half", arrow::utf8_view()),
+                                        arrow::field("third", arrow::utf8_view()),
+                                        arrow::field("cycle", arrow::utf8_view()),
                                         arrow::field("bytes", arrow::binary_view())}),
                          {0, 1});
   const auto all = fixture.Batch(
       {Texts<arrow::StringViewBuilder>(kRows, 0, [](int64_t i) { return std::to_string(i / 2); }),
        Texts<arrow::StringViewBuilder>(kRows, 0, [](int64_t i) { return std::to_string(i % 2); }),
        Texts<arrow::StringViewBuilder>(kRows, 0, [](int64_t i) { return std::to_string(i / 3); }),
+       Texts<arrow::StringViewBuilder>(kRows, 0,
+                                       [](int64_t i) { return std::to_string(i % 1000); }),
        Texts<arrow::BinaryViewBuilder>(kRows, 0, [](int64_t) { return "x"; })});
   auto meta = fixture.Write({all});
   SEGMENT_ASSERT_OK(meta.status());
   auto segment = fixture.Open(*meta);
   SEGMENT_ASSERT_OK(ReadsAs(segment.get(), *all));
-  for (int column = 0; column < 4; ++column)
+  for (const int column : {0, 1, 2, 4})
     EXPECT_NE(StoredType(segment.get(), column), arrow::Type::DICTIONARY) << column;
+  EXPECT_EQ(StoredType(segment.get(), 3), arrow::Type::DICTIONARY);
   EXPECT_TRUE(segment->Encoded(0, 2).ValueOrDie()->Equals(segment->Column(0, 2).ValueOrDie()));
 }
 
