@@ -68,10 +68,17 @@ class UnitOrder {
     return groups;
   }
 
-  // Drops units that are certainly behind `limit` rows of others.
-  void CutToLimit(std::vector<OrderedUnit>* known) const {
-    Cut(LimitByWorst(*known), known);
-    Cut(LimitByBest(*known), known);
+  // Drops units that are certainly behind `limit` rows of others. Returns the worst value that a row
+  // before these may have, when that is known exactly and no null is before it.
+  std::optional<Value> CutToLimit(std::vector<OrderedUnit>* known) const {
+    std::optional<Value> limit = LimitByWorst(*known);
+    Cut(limit, known);
+    if (const auto best = LimitByBest(*known)) {
+      Cut(best, known);
+      if (!limit || IsWorse(*limit, *best)) limit = best;
+    }
+    const bool nulls_last = options_.null_order == duckdb::OrderByNullType::NULLS_LAST;
+    return nulls_last && layout_.layout == Layout::kSame ? limit : std::nullopt;
   }
 
  private:
@@ -144,16 +151,16 @@ class UnitOrder {
 
 }  // namespace
 
-std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
-                               const duckdb::RowGroupOrderOptions& options,
-                               const catalog::TableDef& table) {
+OrderedUnits OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
+                        const duckdb::RowGroupOrderOptions& options,
+                        const catalog::TableDef& table) {
   const UnitOrder order(context, view, options, table);
   Groups groups = order.Group();
   const size_t skipped = std::min<size_t>(options.row_group_offset, groups.known.size());
   groups.known.erase(groups.known.begin(), groups.known.begin() + static_cast<ptrdiff_t>(skipped));
-  if (options.row_limit.IsValid()) order.CutToLimit(&groups.known);
-
-  std::vector<size_t> units;
+  OrderedUnits result;
+  if (options.row_limit.IsValid()) result.limit = order.CutToLimit(&groups.known);
+  std::vector<size_t>& units = result.units;
   const auto add = [&](const std::vector<size_t>& more) {
     units.insert(units.end(), more.begin(), more.end());
   };
@@ -173,7 +180,7 @@ std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableV
     add(groups.unknown);
     add(groups.only_null);
   }
-  return units;
+  return result;
 }
 
 }  // namespace pyralog::sql

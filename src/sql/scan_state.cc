@@ -84,7 +84,9 @@ ScanGlobalState::ScanGlobalState(duckdb::ClientContext& context, const ScanBindD
   if (!view) view = CurrentView(context, bind.table);
   AddColumns(TableEntry::Of(bind.table), input);
   if (bind.order) {
-    units = OrderUnits(context, *view, *bind.order, table);
+    OrderedUnits ordered = OrderUnits(context, *view, *bind.order, table);
+    units = std::move(ordered.units);
+    if (ordered.limit) UseLimit(*bind.order, *ordered.limit);
   } else {
     units.resize(view->units().size());
     std::iota(units.begin(), units.end(), 0);
@@ -121,6 +123,22 @@ void ScanGlobalState::AddColumns(const TableEntry& entry,
   if (output.empty()) {
     output.resize(columns.size());
     std::iota(output.begin(), output.end(), 0);
+  }
+}
+
+// Rows behind the limit are left out here, where a test costs less than in the ORDER BY's heap.
+void ScanGlobalState::UseLimit(const duckdb::RowGroupOrderOptions& order,
+                               const duckdb::Value& value) {
+  const auto position = static_cast<int>(order.column_idx.GetPrimaryIndex());
+  const auto type = order.order_type == duckdb::OrderType::DESCENDING
+                        ? duckdb::ExpressionType::COMPARE_GREATERTHANOREQUALTO
+                        : duckdb::ExpressionType::COMPARE_LESSTHANOREQUALTO;
+  for (ScanColumn& column : columns) {
+    const bool ordered = column.kind == ScanColumn::Kind::kStored && column.position == position;
+    if (!ordered || column.filter != nullptr) continue;
+    limit = std::make_unique<duckdb::ConstantFilter>(type, value);
+    column.filter = limit.get();
+    return;
   }
 }
 

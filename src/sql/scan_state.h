@@ -69,10 +69,14 @@ bool HasVisibleValue(duckdb::ClientContext& context, const lsm::TableView& view,
                      int position, const TypeLayout& layout, const duckdb::Value& value);
 
 // All units of the view in the order to scan them; fewer when a LIMIT certainly does not need the
-// others.
-std::vector<size_t> OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
-                               const duckdb::RowGroupOrderOptions& options,
-                               const catalog::TableDef& table);
+// others. Nor does it need rows whose value in that order is behind `limit`, and nulls.
+struct OrderedUnits {
+  std::vector<size_t> units;
+  std::optional<duckdb::Value> limit;
+};
+OrderedUnits OrderUnits(duckdb::ClientContext& context, const lsm::TableView& view,
+                        const duckdb::RowGroupOrderOptions& options,
+                        const catalog::TableDef& table);
 
 struct IndexHits;
 
@@ -89,11 +93,12 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   bool IsExcludedNow(size_t unit) const;
 
   lsm::TableViewPtr view;
-  std::vector<ScanColumn> columns;    // as DuckDB numbers them, filters included
-  std::vector<size_t> output;         // for each output vector its place in `columns`
-  std::vector<int> stored_positions;  // of the columns that are read
-  std::vector<size_t> units;          // to scan, in order
-  std::unique_ptr<IndexHits> index;   // nullptr: none was of use
+  std::vector<ScanColumn> columns;             // as DuckDB numbers them, filters included
+  std::vector<size_t> output;                  // for each output vector its place in `columns`
+  std::vector<int> stored_positions;           // of the columns that are read
+  std::vector<size_t> units;                   // to scan, in order
+  std::unique_ptr<IndexHits> index;            // nullptr: none was of use
+  std::unique_ptr<duckdb::TableFilter> limit;  // of an ORDER BY's column, may be nullptr
   size_t pruned_before_start = 0;
   std::atomic<size_t> next{0};
   std::atomic<size_t> done{0};
@@ -103,6 +108,7 @@ class ScanGlobalState final : public duckdb::GlobalTableFunctionState {
   std::atomic<int64_t> bytes{0};        // of the columns that were read, as they lie in memory
 
  private:
+  void UseLimit(const duckdb::RowGroupOrderOptions& order, const duckdb::Value& limit);
   void AddColumns(const TableEntry& entry, const duckdb::TableFunctionInitInput& input);
   void Prune();
   // Leaves out units of which an index knows that no row passes the filters.
