@@ -44,7 +44,8 @@ def run_suite(name: str, pair_filter: str, options: argparse.Namespace) -> tuple
     command += ["--python", sys.executable, "--peers", str(ROOT / "bench/peers")]
     if options.pairs:
         command += ["--pairs", str(options.pairs)]
-    ok = subprocess.run(command, cwd=ROOT).returncode == 0
+    environment = {**os.environ, "PYTHONPATH": str(BUILD / "python")}
+    ok = subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
     try:
         results: dict[str, Any] = json.loads(out.read_text())
     except (OSError, ValueError):
