@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "arrow/array/util.h"
+#include "lsm/batch_rows.h"
 #include "lsm/row_selection.h"
 #include "lsm/segment_encoding.h"
 #include "pyralog/error.h"

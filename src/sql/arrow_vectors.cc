@@ -8,6 +8,7 @@
 #include "pyralog/error.h"
 #include "sql/arrow_vectors_fill.h"
 #include "sql/errors.h"
+#include "sql/held_array.h"
 #include "sql/mask.h"
 #include "sql/stored_values.h"
 
@@ -17,13 +18,6 @@ namespace {
 using duckdb::FlatVector;
 using duckdb::idx_t;
 using duckdb::Vector;
-
-struct HeldArray : duckdb::VectorAuxiliaryData {
-  explicit HeldArray(std::shared_ptr<arrow::Array> held)
-      : VectorAuxiliaryData(duckdb::VectorAuxiliaryDataType::ARROW_AUXILIARY),
-        array(std::move(held)) {}
-  std::shared_ptr<arrow::Array> array;
-};
 
 // Same bytes on both sides.
 class SameFiller final : public ColumnFiller {

@@ -8,6 +8,7 @@
 #include "arrow/memory_pool.h"
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 #include "pyralog/error.h"
+#include "sql/held_array.h"
 
 namespace pyralog::sql {
 namespace {
@@ -21,14 +22,21 @@ constexpr int64_t kMaxViewBuffer = int64_t{1} << 31;  // offsets into it are 32-
 constexpr auto kMaxDecimal38 =
     static_cast<__int128>(10'000'000'000'000'000'000ULL) * 10'000'000'000'000'000'000ULL;
 
-// Same bytes on both sides.
+// Same bytes on both sides. Rows that stand one after the other in an array of a scan are not
+// copied: the batch shares the array's buffer.
 class SameCollector final : public ColumnCollector {
  public:
   SameCollector(std::shared_ptr<arrow::DataType> type, int width)
       : ColumnCollector(std::move(type)), width_(width) {}
 
  protected:
-  arrow::Status AppendValues(Vector&, const VectorRows& rows) override {
+  arrow::Status AppendValues(Vector& vector, const VectorRows& rows) override {
+    if (Share(vector, rows)) return arrow::Status::OK();
+    if (shared_ != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(uint8_t* before, values_.Extend(shared_bytes_));
+      std::memcpy(before, shared_begin_, shared_bytes_);
+      shared_ = nullptr;
+    }
     ARROW_ASSIGN_OR_RAISE(uint8_t* out, values_.Extend(static_cast<int64_t>(rows.count) * width_));
     if (rows.rows == nullptr) {
       std::memcpy(out, rows.data, rows.count * width_);
@@ -41,12 +49,39 @@ class SameCollector final : public ColumnCollector {
     return arrow::Status::OK();
   }
   arrow::Status FinishValues(arrow::ArrayData* data) override {
+    if (const auto shared = std::exchange(shared_, nullptr)) {
+      data->buffers.push_back(
+          arrow::SliceBuffer(shared, shared_begin_ - shared->data(), shared_bytes_));
+      return arrow::Status::OK();
+    }
     ARROW_ASSIGN_OR_RAISE(auto buffer, values_.Finish());
     data->buffers.push_back(std::move(buffer));
     return arrow::Status::OK();
   }
 
  private:
+  // Whether the rows follow those that are shared, or are the batch's first, and are shared now.
+  bool Share(Vector& vector, const VectorRows& rows) {
+    if (rows.rows != nullptr || !rows.validity->AllValid() || values_.size() > 0) return false;
+    if (shared_ != nullptr && rows.data != shared_begin_ + shared_bytes_) return false;
+    const HeldArray* const held = HeldBy(vector);
+    if (held == nullptr || held->array->data()->buffers.size() < 2) return false;
+    const auto& buffer = held->array->data()->buffers[1];
+    const auto bytes = static_cast<int64_t>(rows.count) * width_;
+    if (shared_ != nullptr ? buffer != shared_ : length_ > 0) return false;
+    if (buffer == nullptr || rows.data < buffer->data() ||
+        bytes > buffer->data() + buffer->size() - rows.data) {
+      return false;
+    }
+    if (shared_ == nullptr) {
+      shared_ = buffer;
+      shared_begin_ = rows.data;
+      shared_bytes_ = 0;
+    }
+    shared_bytes_ += bytes;
+    return true;
+  }
+
   template <typename T>
   static void Gather(const VectorRows& rows, uint8_t* out) {
     const T* const values = reinterpret_cast<const T*>(rows.data);
@@ -70,6 +105,9 @@ class SameCollector final : public ColumnCollector {
 
   const int width_;
   GrowingBytes values_;
+  std::shared_ptr<arrow::Buffer> shared_;  // that has all rows so far, or nullptr
+  const uint8_t* shared_begin_ = nullptr;
+  int64_t shared_bytes_ = 0;
 };
 
 // A value a time. Convert returns false for a value that the stored type cannot hold.
