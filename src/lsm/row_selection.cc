@@ -5,9 +5,11 @@
 #include "arrow/array/concatenate.h"
 #include "arrow/array/util.h"
 #include "arrow/buffer.h"
+#include "arrow/buffer_builder.h"
 #include "arrow/compute/api_vector.h"
 #include "arrow/compute/exec.h"
 #include "arrow/util/bit_util.h"
+#include "arrow/util/bitmap_ops.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -70,17 +72,34 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arro
   return taken.status().IsNotImplemented() ? TakeSlices(*array, rows) : taken;
 }
 
+std::vector<int64_t> RowsOfMask(const MaskWords& mask, int64_t first) {
+  std::vector<int64_t> rows;
+  rows.reserve(mask.size() * 64);
+  for (size_t w = 0; w < mask.size(); ++w) {
+    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
+      rows.push_back(first + static_cast<int64_t>(w * 64) + std::countr_zero(bits));
+    }
+  }
+  return rows;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> ValidityOf(const arrow::Array& array) {
+  if (array.null_count() == 0) return nullptr;
+  if (array.null_bitmap_data() != nullptr) {
+    return arrow::internal::CopyBitmap(arrow::default_memory_pool(), array.null_bitmap_data(),
+                                       array.offset(), array.length());
+  }
+  // Types whose nulls have no bits of their own.
+  arrow::TypedBufferBuilder<bool> bits;
+  ARROW_RETURN_NOT_OK(bits.Reserve(array.length()));
+  for (int64_t i = 0; i < array.length(); ++i) bits.UnsafeAppend(array.IsValid(i));
+  return bits.Finish();
+}
+
 arrow::Result<std::shared_ptr<arrow::Array>> FilterRows(const std::shared_ptr<arrow::Array>& array,
                                                         const MaskWords& mask, int64_t kept) {
   if (kept == array->length()) return array;
-  std::vector<int64_t> rows;
-  rows.reserve(kept);
-  for (size_t w = 0; w < mask.size(); ++w) {
-    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
-      rows.push_back(static_cast<int64_t>(w * 64) + std::countr_zero(bits));
-    }
-  }
-  return TakeRows(array, rows);
+  return TakeRows(array, RowsOfMask(mask));
 }
 
 }  // namespace pyralog::lsm

@@ -1,10 +1,11 @@
-// Chosen rows of an array, for every Arrow type: Arrow's kernels where they know the type, and
+// Chosen rows of an array and their nulls, for every Arrow type: Arrow's kernels where they know the type, and
 // slices where not.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "arrow/array.h"
 #include "arrow/result.h"
@@ -16,6 +17,12 @@ namespace pyralog::lsm {
 // buffers are shared.
 arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arrow::Array>& array,
                                                       std::span<const int64_t> rows);
+
+// The set bits of `mask` as numbers that count from `first`.
+std::vector<int64_t> RowsOfMask(const MaskWords& mask, int64_t first = 0);
+
+// The validity bits of an array from its first row; nullptr when no row is null.
+arrow::Result<std::shared_ptr<arrow::Buffer>> ValidityOf(const arrow::Array& array);
 
 // The rows whose bit is set in `mask`, `kept` of them.
 arrow::Result<std::shared_ptr<arrow::Array>> FilterRows(const std::shared_ptr<arrow::Array>& array,

@@ -126,7 +126,6 @@ class SegmentImpl final : public Segment {
 
  private:
   using ArrayPtr = std::shared_ptr<arrow::Array>;
-  using Dictionaries = std::vector<Lazy<ArrayPtr>>;  // by column
   // Of the first key column, as the beginnings of keys.
   struct KeyBounds {
     bool known = false;
@@ -136,7 +135,6 @@ class SegmentImpl final : public Segment {
     std::vector<batch::ZoneMap> units;
     batch::ZoneMap all;
   };
-  using ZoneColumns = std::vector<Lazy<ColumnZones>>;  // by column
 
   arrow::Result<SegmentIndex*> Index() {
     return index_.Get([&] {
@@ -156,13 +154,8 @@ class SegmentImpl final : public Segment {
 
   // The texts that codes stand for, as views.
   arrow::Result<const ArrayPtr*> Dictionary(const arrow::Array& codes, int column) {
-    ARROW_ASSIGN_OR_RAISE(
-        Dictionaries * all,
-        dictionaries_.Get([&]() -> arrow::Result<std::unique_ptr<Dictionaries>> {
-          return std::make_unique<Dictionaries>(static_cast<size_t>(schema_->num_fields()));
-        }));
-    return (*all)[static_cast<size_t>(column)].Get(
-        [&]() -> arrow::Result<std::unique_ptr<ArrayPtr>> {
+    return dictionaries_.Get(
+        schema_->num_fields(), column, [&]() -> arrow::Result<std::unique_ptr<ArrayPtr>> {
           const auto& texts = *static_cast<const arrow::DictionaryArray&>(codes).dictionary();
           ARROW_ASSIGN_OR_RAISE(auto views, ViewsOfStrings(texts));
           return std::make_unique<ArrayPtr>(std::move(views));
@@ -171,11 +164,7 @@ class SegmentImpl final : public Segment {
 
   arrow::Result<const ColumnZones*> Zones(int column) {
     ARROW_ASSIGN_OR_RAISE(SegmentIndex * index, Index());
-    ARROW_ASSIGN_OR_RAISE(
-        ZoneColumns * columns, zones_.Get([&]() -> arrow::Result<std::unique_ptr<ZoneColumns>> {
-          return std::make_unique<ZoneColumns>(static_cast<size_t>(schema_->num_fields()));
-        }));
-    return (*columns)[static_cast<size_t>(column)].Get([&] { return ReadZones(index, column); });
+    return zones_.Get(schema_->num_fields(), column, [&] { return ReadZones(index, column); });
   }
 
   arrow::Result<std::unique_ptr<KeyBounds>> ReadKeyBounds() {
@@ -303,9 +292,9 @@ class SegmentImpl final : public Segment {
   Lazy<SegmentArrowReader> arrow_;
   Lazy<SegmentKeyIndex> key_index_;
   Lazy<std::span<const BirthRun>> births_;
-  Lazy<Dictionaries> dictionaries_;
+  LazyByColumn<ArrayPtr> dictionaries_;
   Lazy<KeyBounds> key_bounds_;
-  Lazy<ZoneColumns> zones_;
+  LazyByColumn<ColumnZones> zones_;
 };
 
 }  // namespace

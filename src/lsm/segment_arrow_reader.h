@@ -46,6 +46,24 @@ class Lazy {
   std::unique_ptr<T> value_ GUARDED_BY(mutex_);
 };
 
+// A value for each column, made at first use. Thread-safe.
+template <class T>
+class LazyByColumn {
+ public:
+  template <class Make>
+  arrow::Result<T*> Get(int columns, int column, Make make) {
+    using Values = std::vector<Lazy<T>>;
+    ARROW_ASSIGN_OR_RAISE(Values * values,
+                          values_.Get([&]() -> arrow::Result<std::unique_ptr<Values>> {
+                            return std::make_unique<Values>(static_cast<size_t>(columns));
+                          }));
+    return (*values)[static_cast<size_t>(column)].Get(make);
+  }
+
+ private:
+  Lazy<std::vector<Lazy<T>>> values_;
+};
+
 // Thread-safe.
 class SegmentArrowReader {
  public:

@@ -11,9 +11,10 @@
 #include "arrow/buffer.h"
 #include "arrow/compute/api_vector.h"
 #include "arrow/compute/cast.h"
-#include "arrow/util/bitmap_ops.h"
+#include "arrow/util/binary_view_util.h"
 #include "arrow/util/checked_cast.h"
 #include "base/hash.h"
+#include "lsm/row_selection.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -49,29 +50,6 @@ bool VisitAllStrings(const arrow::Array& strings, const Visit& visit) {
     default:
       return VisitStrings(checked_cast<const arrow::StringArray&>(strings), visit);
   }
-}
-
-// The validity of a slice as a bitmap that starts at bit 0; nullptr when there are no nulls.
-arrow::Result<std::shared_ptr<arrow::Buffer>> ValidityOf(const arrow::Array& array) {
-  if (array.null_count() == 0) return nullptr;
-  return arrow::internal::CopyBitmap(arrow::default_memory_pool(), array.null_bitmap_data(),
-                                     array.offset(), array.length());
-}
-
-// A view's bytes past a short text are zeros: comparisons read all 16.
-StringView MakeView(std::string_view text, uint32_t offset) {
-  StringView view;
-  std::memset(&view, 0, sizeof(view));
-  const auto size = static_cast<int32_t>(text.size());
-  if (text.size() <= arrow::BinaryViewType::kInlineSize) {
-    view.inlined.size = size;
-    std::memcpy(view.inlined.data.data(), text.data(), text.size());
-  } else {
-    view.ref.size = size;
-    std::memcpy(view.ref.prefix.data(), text.data(), view.ref.prefix.size());
-    view.ref.offset = static_cast<int32_t>(offset);
-  }
-  return view;
 }
 
 arrow::Result<std::shared_ptr<arrow::Array>> GatherViews(const arrow::DictionaryArray& codes) {
@@ -194,7 +172,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> ViewsOfStrings(const arrow::Array& 
       arrow::AllocateBuffer(texts.length() * static_cast<int64_t>(sizeof(StringView))));
   auto* to = views->mutable_data_as<StringView>();
   for (int64_t i = 0; i < texts.length(); ++i) {
-    to[i] = MakeView(texts.GetView(i), static_cast<uint32_t>(texts.value_offset(i)));
+    to[i] = arrow::util::ToBinaryView(texts.GetView(i), 0, texts.value_offset(i));
   }
   return arrow::MakeArray(arrow::ArrayData::Make(
       arrow::utf8_view(), texts.length(), {nullptr, std::move(views), texts.value_data()}, 0));

@@ -5,7 +5,6 @@
 #include "duckdb/parser/constraints/unique_constraint.hpp"
 #include "duckdb/parser/parsed_data/alter_table_info.hpp"
 #include "duckdb/planner/binder.hpp"
-#include "duckdb/planner/expression_binder/constant_binder.hpp"
 #include "sql/alter_constraints.h"
 #include "sql/alter_table.h"
 #include "sql/arrow_vectors.h"
@@ -20,10 +19,6 @@
 
 namespace pyralog::sql {
 namespace {
-
-duckdb::AlterEntryData EntryData(const catalog::Entry& table) {
-  return {"", table.schema, table.name, duckdb::OnEntryNotFound::THROW_EXCEPTION};
-}
 
 catalog::EntryPtr AsItIsNow(SqlTransaction& transaction, const catalog::Entry& table) {
   transaction.ForgetViews();
@@ -54,16 +49,6 @@ catalog::ColumnDef MakeColumn(SqlTransaction& transaction, const catalog::TableD
   return owner.columns[0];
 }
 
-duckdb::unique_ptr<duckdb::Expression> BindDefault(duckdb::ClientContext& context,
-                                                   const duckdb::LogicalType& type,
-                                                   const std::string& text) {
-  const auto binder = duckdb::Binder::CreateBinder(context);
-  duckdb::ConstantBinder constant(*binder, context, "DEFAULT value");
-  constant.target_type = type;
-  auto expression = ValueOrThrow(ParseExpressionText(text));
-  return constant.Bind(expression);
-}
-
 // The column's default for each row anew.
 void FillColumn(duckdb::ClientContext& context, SqlTransaction& transaction,
                 const catalog::TableDef& table, int column,
@@ -78,12 +63,13 @@ void AddNotNull(duckdb::ClientContext& context, SqlTransaction& transaction,
   const catalog::ColumnDef& column = table->table->columns[position];
   const auto view = ValueOrThrow(transaction.state().storage().View(table->table->id));
   if (!column.default_sql && view->num_rows() > 0) {
-    ThrowStatus(MakeError(ErrorCode::kConstraint,
-                          "table " + Quoted(table->name) + ": column " + Quoted(column.name) +
-                              " is NOT NULL, and the rows that are there have no value for it; "
-                              "give it a DEFAULT"));
+    RefuseAlter(*table->table,
+                "column " + Quoted(column.name) +
+                    " is NOT NULL, and the rows that are there have no value for it; "
+                    "give it a DEFAULT",
+                ErrorCode::kConstraint);
   }
-  duckdb::SetNotNullInfo info(EntryData(*table), column.name);
+  duckdb::SetNotNullInfo info(EntryToAlter(*table), column.name);
   AlterHotTable(context, transaction, table, info);
 }
 
@@ -118,12 +104,14 @@ void AddConstrainedColumn(duckdb::ClientContext& context, SqlTransaction& transa
   const catalog::ColumnDef made =
       MakeColumn(transaction, *table->table, ValueOrThrow(ColumnFromDefinition(declared)));
   duckdb::unique_ptr<duckdb::Expression> value;
-  if (made.default_sql) value = BindDefault(context, type, *made.default_sql);
+  if (made.default_sql)
+    value = BindDefault(context, type, *ValueOrThrow(ParseExpressionText(*made.default_sql)));
   const bool per_row = value != nullptr && value->IsVolatile();
   duckdb::ColumnDefinition plain(name, type);
   if (value != nullptr && !per_row)
     plain.SetDefaultValue(ValueOrThrow(ParseExpressionText(*made.default_sql)));
-  duckdb::AddColumnInfo info(EntryData(*table), std::move(plain), /*if_column_not_exists=*/false);
+  duckdb::AddColumnInfo info(EntryToAlter(*table), std::move(plain),
+                             /*if_column_not_exists=*/false);
   AlterHotTable(context, transaction, table, info);
 
   catalog::EntryPtr now = AsItIsNow(transaction, *table);
@@ -160,7 +148,7 @@ void AddIdentity(duckdb::ClientContext& context, SqlTransaction& transaction,
                           "ALTER TABLE: only an identity can be added to a column"));
   }
   if (table->table->columns[position].nullable) {
-    duckdb::SetNotNullInfo info(EntryData(*table), with.name);
+    duckdb::SetNotNullInfo info(EntryToAlter(*table), with.name);
     AlterHotTable(context, transaction, table, info);
   }
   SetColumn(transaction, AsItIsNow(transaction, *table), position, with);
@@ -212,7 +200,7 @@ void OwnSequence(duckdb::ClientContext& context, SqlTransaction& transaction,
   transaction.NoteWrite();
   ValueOrThrow(transaction.state().Replace(*sequence, std::move(owned)));
   if (with.nullable) {
-    duckdb::SetNotNullInfo info(EntryData(*table), with.name);
+    duckdb::SetNotNullInfo info(EntryToAlter(*table), with.name);
     AlterHotTable(context, transaction, table, info);
   }
   with.default_sql = "nextval(" + QuoteText(QualifiedText(sequence->schema, sequence->name)) + ")";

@@ -15,7 +15,7 @@
 #include "lsm/row_selection.h"
 #include "lsm/table_schema.h"
 #include "sql/alter_table.h"
-#include "sql/arrow_vectors.h"
+#include "sql/chunk_filler.h"
 #include "sql/constraint_names.h"
 #include "sql/errors.h"
 #include "sql/foreign_keys.h"
@@ -27,19 +27,13 @@
 namespace pyralog::sql {
 namespace {
 
-[[noreturn]] void FailConstraint(ErrorCode code, const catalog::TableDef& table,
-                                 const std::string& what) {
-  ThrowStatus(MakeError(code, "table " + Quoted(table.name) + ": " + what));
-}
-
 // ---- CHECK over the rows that are there ----
 
 class CheckOfRows {
  public:
   // `check` is bound over all columns of the table.
   CheckOfRows(duckdb::ClientContext& context, const catalog::TableDef& table,
-              const duckdb::TableCatalogEntry& entry, const duckdb::BoundCheckConstraint& check,
-              std::string name)
+              const duckdb::BoundCheckConstraint& check, std::string name)
       : context_(context),
         table_(table),
         name_(std::move(name)),
@@ -52,11 +46,7 @@ class CheckOfRows {
     for (const int column : table.key) {
       if (std::ranges::find(filled_, column) == filled_.end()) filled_.push_back(column);
     }
-    for (const int column : filled_)
-      fillers_.push_back(ValueOrThrow(MakeVectorFiller(table.columns[column], context)));
-    duckdb::vector<duckdb::LogicalType> types;
-    for (const auto& column : entry.GetColumns().Physical()) types.push_back(column.Type());
-    rows_.Initialize(context, types);
+    rows_.emplace(context, table.columns, filled_);
   }
 
   void Run(const lsm::TableView& view) {
@@ -75,34 +65,28 @@ class CheckOfRows {
       const auto stored = ValueOrThrow(view.Column(unit, column));
       columns.push_back(ValueOrThrow(lsm::FilterRows(stored, mask, kept)));
     }
-    for (int64_t begin = 0; begin < kept; begin += STANDARD_VECTOR_SIZE) {
-      const auto count = std::min<int64_t>(STANDARD_VECTOR_SIZE, kept - begin);
-      rows_.Reset();
-      for (size_t i = 0; i < filled_.size(); ++i)
-        fillers_[i]->Fill(columns[i], begin, count, rows_.data[filled_[i]]);
-      rows_.SetCardinality(count);
-      CheckChunk();
-    }
+    rows_->ForEach(columns, kept, [&](duckdb::DataChunk& rows) { CheckChunk(rows); });
   }
 
   // An INTEGER: 0 is a failure, NULL passes.
-  void CheckChunk() {
-    duckdb::Vector result(result_type_, rows_.size());
-    executor_.ExecuteExpression(rows_, result);
+  void CheckChunk(duckdb::DataChunk& rows) {
+    duckdb::Vector result(result_type_, rows.size());
+    executor_.ExecuteExpression(rows, result);
     duckdb::UnifiedVectorFormat values;
-    result.ToUnifiedFormat(rows_.size(), values);
+    result.ToUnifiedFormat(rows.size(), values);
     const auto* data = duckdb::UnifiedVectorFormat::GetData<int32_t>(values);
-    for (duckdb::idx_t row = 0; row < rows_.size(); ++row) {
+    for (duckdb::idx_t row = 0; row < rows.size(); ++row) {
       const auto at = values.sel->get_index(row);
       if (!values.validity.RowIsValid(at) || data[at] != 0) continue;
-      FailConstraint(ErrorCode::kConstraint, table_,
-                     "the row with " + TextOfRow(row) + " fails CHECK " + Quoted(name_) +
-                         ", which is not added");
+      RefuseAlter(table_,
+                  "the row with " + TextOfRow(rows, row) + " fails CHECK " + Quoted(name_) +
+                      ", which is not added",
+                  ErrorCode::kConstraint);
     }
   }
 
   // The key and what the CHECK reads.
-  std::string TextOfRow(duckdb::idx_t row) {
+  std::string TextOfRow(const duckdb::DataChunk& rows, duckdb::idx_t row) const {
     std::vector<int> columns = table_.key;
     for (const int column : read_) {
       if (std::ranges::find(columns, column) == columns.end()) columns.push_back(column);
@@ -110,7 +94,7 @@ class CheckOfRows {
     std::string text;
     for (const int column : columns) {
       text += (text.empty() ? "" : ", ") + table_.columns[column].name + " = " +
-              rows_.data[column].GetValue(row).ToString();
+              rows.data[column].GetValue(row).ToString();
     }
     return text;
   }
@@ -120,10 +104,9 @@ class CheckOfRows {
   const std::string name_;
   duckdb::ExpressionExecutor executor_;
   const duckdb::LogicalType result_type_;
-  std::vector<int> read_;    // by the CHECK
-  std::vector<int> filled_;  // these, and the key
-  std::vector<std::unique_ptr<VectorFiller>> fillers_;
-  duckdb::DataChunk rows_;  // all columns; only those of filled_ have values
+  std::vector<int> read_;            // by the CHECK
+  std::vector<int> filled_;          // these, and the key
+  std::optional<ChunkFiller> rows_;  // of all columns
 };
 
 // The CHECK that was added last.
@@ -138,7 +121,7 @@ void CheckRows(duckdb::ClientContext& context, SqlTransaction& transaction,
       last = &constraint->Cast<duckdb::BoundCheckConstraint>();
   }
   const auto view = ValueOrThrow(transaction.state().storage().View(table.id));
-  CheckOfRows(context, table, entry, *last, name).Run(*view);
+  CheckOfRows(context, table, *last, name).Run(*view);
 }
 
 // ---- Adding ----
@@ -183,9 +166,10 @@ std::optional<ConstraintName> FindConstraint(const catalog::TableDef& table,
 
 void CheckNameIsFree(const catalog::TableDef& table, const std::string& name) {
   if (name.empty() || !FindConstraint(table, name)) return;
-  FailConstraint(
-      ErrorCode::kAlreadyExists, table,
-      "there is a constraint " + Quoted(name) + " already; drop it first or choose another name");
+  RefuseAlter(
+      table,
+      "there is a constraint " + Quoted(name) + " already; drop it first or choose another name",
+      ErrorCode::kAlreadyExists);
 }
 
 // The constraint of this kind that was added last.
@@ -202,15 +186,13 @@ void ThrowUnlessHeld(const arrow::Status& status, const catalog::TableDef& table
                      const std::string& name) {
   if (status.ok()) return;
   if (GetErrorCode(status) != ErrorCode::kConstraint) ThrowStatus(status);
-  FailConstraint(ErrorCode::kConstraint, table,
-                 "constraint " + Quoted(name) + " is not added: " + status.message());
+  RefuseAlter(table, "constraint " + Quoted(name) + " is not added: " + status.message(),
+              ErrorCode::kConstraint);
 }
 
 void AddKey(duckdb::ClientContext& context, SqlTransaction& transaction,
             const catalog::EntryPtr& table, duckdb::unique_ptr<duckdb::Constraint> constraint) {
-  duckdb::AddConstraintInfo info(duckdb::AlterEntryData("", table->schema, table->name,
-                                                        duckdb::OnEntryNotFound::THROW_EXCEPTION),
-                                 std::move(constraint));
+  duckdb::AddConstraintInfo info(EntryToAlter(*table), std::move(constraint));
   AlterHotTable(context, transaction, table, info);
 }
 
@@ -267,10 +249,9 @@ void DropOrphans(SqlTransaction& transaction, const catalog::TableDef& table,
   const auto refuse = [&](const catalog::TableDef& child, int position) {
     for (const ConstraintName& name : NamesOfConstraints(child)) {
       if (name.kind != ConstraintKind::kForeignKey || name.position != position) continue;
-      FailConstraint(ErrorCode::kInvalidArgument, table,
-                     "constraint " + Quoted(constraint.name) + " cannot be dropped: foreign key " +
-                         Quoted(name.name) + " of table " + Quoted(child.name) +
-                         " needs it; use CASCADE to drop that too");
+      RefuseAlter(table, "constraint " + Quoted(constraint.name) +
+                             " cannot be dropped: foreign key " + Quoted(name.name) + " of table " +
+                             Quoted(child.name) + " needs it; use CASCADE to drop that too");
     }
   };
   const std::vector<int> own = Orphans(transaction, table, table.id, without);
@@ -346,14 +327,13 @@ void DropConstraint(duckdb::ClientContext& context, SqlTransaction& transaction,
   const auto found = FindConstraint(old, name);
   if (!found) {
     if (if_exists) return;
-    FailConstraint(ErrorCode::kNotFound, old,
-                   "there is no constraint " + Quoted(name) +
-                       "; duckdb_constraints() lists those that there are");
+    RefuseAlter(old,
+                "there is no constraint " + Quoted(name) +
+                    "; duckdb_constraints() lists those that there are",
+                ErrorCode::kNotFound);
   }
   if (found->kind == ConstraintKind::kNotNull) {
-    duckdb::DropNotNullInfo info(duckdb::AlterEntryData("", table->schema, table->name,
-                                                        duckdb::OnEntryNotFound::THROW_EXCEPTION),
-                                 old.columns[found->position].name);
+    duckdb::DropNotNullInfo info(EntryToAlter(*table), old.columns[found->position].name);
     return AlterHotTable(context, transaction, table, info);
   }
   catalog::TableDef next = old;
@@ -378,10 +358,9 @@ void RenameConstraint(SqlTransaction& transaction, const catalog::EntryPtr& tabl
                       const std::string& name, const std::string& next_name) {
   const catalog::TableDef& old = *table->table;
   const auto found = FindConstraint(old, name);
-  if (!found) FailConstraint(ErrorCode::kNotFound, old, "there is no constraint " + Quoted(name));
+  if (!found) RefuseAlter(old, "there is no constraint " + Quoted(name), ErrorCode::kNotFound);
   if (found->kind == ConstraintKind::kNotNull) {
-    FailConstraint(ErrorCode::kInvalidArgument, old,
-                   "NOT NULL has no name of its own; " + Quoted(name) + " stays");
+    RefuseAlter(old, "NOT NULL has no name of its own; " + Quoted(name) + " stays");
   }
   if (!duckdb::StringUtil::CIEquals(name, next_name)) CheckNameIsFree(old, next_name);
   std::vector<ConstraintName> names = NamesOfConstraints(old);

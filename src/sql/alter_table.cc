@@ -47,11 +47,7 @@ std::shared_ptr<arrow::Scalar> StoredValue(duckdb::ClientContext& context,
                                            const catalog::ColumnDef& column,
                                            const duckdb::LogicalType& type,
                                            const duckdb::ParsedExpression& expression) {
-  const auto binder = duckdb::Binder::CreateBinder(context);
-  duckdb::ConstantBinder constant(*binder, context, "DEFAULT value");
-  constant.target_type = type;
-  auto copy = expression.Copy();
-  const auto bound = constant.Bind(copy);
+  const auto bound = BindDefault(context, type, expression);
   const duckdb::Value value = duckdb::ExpressionExecutor::EvaluateScalar(context, *bound, true);
   if (value.IsNull()) return nullptr;
   duckdb::DataChunk chunk;
@@ -285,11 +281,8 @@ class TableAlteration {
     }
     next_.columns[column].default_sql.reset();
     if (info.expression != nullptr) {
-      const auto binder = duckdb::Binder::CreateBinder(context_);
-      duckdb::ConstantBinder constant(*binder, context_, "DEFAULT value");
-      constant.target_type = ValueOrThrow(SqlTypeOfColumn(table_.columns[column]));
-      auto copy = info.expression->Copy();
-      constant.Bind(copy);
+      BindDefault(context_, ValueOrThrow(SqlTypeOfColumn(table_.columns[column])),
+                  *info.expression);
       next_.columns[column].default_sql = ValueOrThrow(ExpressionText(*info.expression));
       QualifySequences(transaction_.state(), &next_);
     }
@@ -300,10 +293,10 @@ class TableAlteration {
     const int column = Column(info.column_name);
     if (!table_.columns[column].nullable) return;
     if (HasNulls(*transaction_.View(table_), column)) {
-      ThrowStatus(
-          MakeError(ErrorCode::kConstraint, "table " + Quoted(table_.name) + ": column " +
-                                                Quoted(table_.columns[column].name) +
-                                                " has rows that are NULL; UPDATE these first"));
+      RefuseAlter(table_,
+                  "column " + Quoted(table_.columns[column].name) +
+                      " has rows that are NULL; UPDATE these first",
+                  ErrorCode::kConstraint);
     }
     next_.columns[column].nullable = false;
     AlterStorage(SameColumns(table_.columns.size()));
@@ -417,6 +410,20 @@ void AlterRelation(duckdb::ClientContext& context, SqlTransaction& transaction,
 }
 
 }  // namespace
+
+duckdb::AlterEntryData EntryToAlter(const catalog::Entry& table) {
+  return {"", table.schema, table.name, duckdb::OnEntryNotFound::THROW_EXCEPTION};
+}
+
+duckdb::unique_ptr<duckdb::Expression> BindDefault(duckdb::ClientContext& context,
+                                                   const duckdb::LogicalType& type,
+                                                   const duckdb::ParsedExpression& expression) {
+  const auto binder = duckdb::Binder::CreateBinder(context);
+  duckdb::ConstantBinder constant(*binder, context, "DEFAULT value");
+  constant.target_type = type;
+  auto copy = expression.Copy();
+  return constant.Bind(copy);
+}
 
 void AlterHotTable(duckdb::ClientContext& context, SqlTransaction& transaction,
                    const catalog::EntryPtr& table, duckdb::AlterTableInfo& info) {

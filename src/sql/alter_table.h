@@ -20,6 +20,14 @@ class SqlTransaction;
 // Throws what is wrong; nothing has changed then.
 void ApplyAlter(duckdb::ClientContext& context, SchemaEntry& schema, duckdb::AlterInfo& info);
 
+// What DuckDB's descriptions of changes say of the table.
+duckdb::AlterEntryData EntryToAlter(const catalog::Entry& table);
+
+// The expression as a column's DEFAULT, cast to the column's type.
+duckdb::unique_ptr<duckdb::Expression> BindDefault(duckdb::ClientContext& context,
+                                                   const duckdb::LogicalType& type,
+                                                   const duckdb::ParsedExpression& expression);
+
 // One change of a hot table; its entry is another one afterwards.
 void AlterHotTable(duckdb::ClientContext& context, SqlTransaction& transaction,
                    const catalog::EntryPtr& table, duckdb::AlterTableInfo& info);

@@ -447,4 +447,83 @@ arrow::Result<TypeLayout> LayoutOfColumn(const catalog::ColumnDef& column) {
                                                     layout.arrow->ToString());
 }
 
+namespace {
+
+LogicalType SqlTypeOfTimestamp(const arrow::TimestampType& type) {
+  if (!type.timezone().empty()) return LogicalType::TIMESTAMP_TZ;
+  switch (type.unit()) {
+    case arrow::TimeUnit::SECOND:
+      return LogicalType::TIMESTAMP_S;
+    case arrow::TimeUnit::MILLI:
+      return LogicalType::TIMESTAMP_MS;
+    case arrow::TimeUnit::MICRO:
+      return LogicalType::TIMESTAMP;
+    default:
+      return LogicalType::TIMESTAMP_NS;
+  }
+}
+
+std::optional<LogicalType> PlainTemporalType(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::DATE32:
+      return LogicalType(LogicalType::DATE);
+    case arrow::Type::TIME32:
+      return LogicalType(LogicalType::TIME);
+    case arrow::Type::TIME64:
+      return LogicalType(static_cast<const arrow::Time64Type&>(type).unit() == arrow::TimeUnit::NANO
+                             ? LogicalType::TIME_NS
+                             : LogicalType::TIME);
+    case arrow::Type::TIMESTAMP:
+      return SqlTypeOfTimestamp(static_cast<const arrow::TimestampType&>(type));
+    case arrow::Type::DURATION:
+    case arrow::Type::INTERVAL_MONTHS:
+    case arrow::Type::INTERVAL_DAY_TIME:
+    case arrow::Type::INTERVAL_MONTH_DAY_NANO:
+      return LogicalType(LogicalType::INTERVAL);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+std::optional<LogicalType> PlainSqlType(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::BOOL:
+      return LogicalType(LogicalType::BOOLEAN);
+    case arrow::Type::INT8:
+      return LogicalType(LogicalType::TINYINT);
+    case arrow::Type::INT16:
+      return LogicalType(LogicalType::SMALLINT);
+    case arrow::Type::INT32:
+      return LogicalType(LogicalType::INTEGER);
+    case arrow::Type::INT64:
+      return LogicalType(LogicalType::BIGINT);
+    case arrow::Type::UINT8:
+      return LogicalType(LogicalType::UTINYINT);
+    case arrow::Type::UINT16:
+      return LogicalType(LogicalType::USMALLINT);
+    case arrow::Type::UINT32:
+      return LogicalType(LogicalType::UINTEGER);
+    case arrow::Type::UINT64:
+      return LogicalType(LogicalType::UBIGINT);
+    case arrow::Type::HALF_FLOAT:
+    case arrow::Type::FLOAT:
+      return LogicalType(LogicalType::FLOAT);
+    case arrow::Type::DOUBLE:
+      return LogicalType(LogicalType::DOUBLE);
+    case arrow::Type::STRING:
+    case arrow::Type::LARGE_STRING:
+    case arrow::Type::STRING_VIEW:
+      return LogicalType(LogicalType::VARCHAR);
+    case arrow::Type::BINARY:
+    case arrow::Type::LARGE_BINARY:
+    case arrow::Type::BINARY_VIEW:
+    case arrow::Type::FIXED_SIZE_BINARY:
+      return LogicalType(LogicalType::BLOB);
+    default:
+      return PlainTemporalType(type);
+  }
+}
+
 }  // namespace pyralog::sql

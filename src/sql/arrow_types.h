@@ -26,6 +26,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,5 +96,10 @@ duckdb::LogicalType ResolvedType(const duckdb::LogicalType& type);
 
 // The SQL type's name without user-given aliases (JSON stays): what SqlTypeOfColumn reads.
 std::string SqlTypeName(const duckdb::LogicalType& type);
+
+// The SQL type of an Arrow type that means the same to everybody who hands values to SQL: booleans,
+// integers, floating-point numbers, texts, bytes, days, times, timestamps, intervals. Nothing for
+// the others.
+std::optional<duckdb::LogicalType> PlainSqlType(const arrow::DataType& type);
 
 }  // namespace pyralog::sql

@@ -28,7 +28,7 @@ void BatchQueue::Push(uint64_t place, BatchPtr batch) {
   const int64_t bytes = arrow::util::TotalBufferSize(*batch);
   {
     const std::lock_guard lock(mutex_);
-    waiting_[place].push_back(std::move(batch));
+    waiting_[place].push_back({std::move(batch), bytes});
     waiting_bytes_ += bytes;
     MoveReady();
   }
@@ -50,8 +50,7 @@ void BatchQueue::CompleteBefore(uint64_t place) {
 
 void BatchQueue::MoveReady() {
   while (!waiting_.empty() && waiting_.begin()->first <= first_open_) {
-    for (BatchPtr& batch : waiting_.begin()->second) {
-      const int64_t bytes = arrow::util::TotalBufferSize(*batch);
+    for (auto& [batch, bytes] : waiting_.begin()->second) {
       waiting_bytes_ -= bytes;
       ready_bytes_ += bytes;
       ready_.push_back(std::move(batch));

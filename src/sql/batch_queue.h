@@ -60,7 +60,8 @@ class BatchQueue {
   uint64_t first_open_ = 0;  // places before it are complete
   std::deque<BatchPtr> ready_;
   int64_t ready_bytes_ = 0;
-  std::map<uint64_t, std::deque<BatchPtr>> waiting_;  // by place
+  // By place, each batch with its bytes.
+  std::map<uint64_t, std::deque<std::pair<BatchPtr, int64_t>>> waiting_;
   int64_t waiting_bytes_ = 0;
   std::vector<Sleeper> sleepers_;
 };

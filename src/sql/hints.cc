@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "sql/sql_text.h"
+
 namespace pyralog::sql {
 namespace {
 
@@ -33,10 +35,8 @@ std::string QuotesHint(std::string_view message) {
   const std::string_view rest = message.substr(kReferenced.size());
   const size_t end = rest.find("\" ");
   if (end == std::string_view::npos) return "";
-  const std::string_view name = rest.substr(0, end);
-  std::string text;
-  for (const char c : name) text += c == '\'' ? "''" : std::string(1, c);
-  return "Double quotes are for names; a text stands in single quotes: '" + text + "'";
+  return "Double quotes are for names; a text stands in single quotes: " +
+         QuoteText(rest.substr(0, end));
 }
 
 // A date that is compared with a year.

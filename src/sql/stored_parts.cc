@@ -4,14 +4,6 @@
 
 namespace pyralog::sql {
 
-arrow::Result<std::shared_ptr<arrow::Buffer>> ValidityOf(const arrow::Array& array) {
-  if (array.null_count() == 0) return nullptr;
-  arrow::TypedBufferBuilder<bool> bits;
-  ARROW_RETURN_NOT_OK(bits.Reserve(array.length()));
-  for (int64_t i = 0; i < array.length(); ++i) bits.UnsafeAppend(array.IsValid(i));
-  return bits.Finish();
-}
-
 ArrayPtr Assembled(const TypePtr& type, int64_t length,
                    std::vector<std::shared_ptr<arrow::Buffer>> buffers,
                    arrow::ArrayDataVector children) {

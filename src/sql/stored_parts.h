@@ -12,16 +12,15 @@
 #include "arrow/result.h"
 #include "arrow/type.h"
 #include "arrow/util/decimal.h"
+#include "lsm/row_selection.h"
 
 namespace pyralog::sql {
 
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 using TypePtr = std::shared_ptr<arrow::DataType>;
+using lsm::ValidityOf;
 using MonthDayNanos = arrow::MonthDayNanoIntervalType::MonthDayNanos;
 using DayMillis = arrow::DayTimeIntervalType::DayMilliseconds;
-
-// The validity bits of an array from its first row; nullptr when no row is null.
-arrow::Result<std::shared_ptr<arrow::Buffer>> ValidityOf(const arrow::Array& array);
 
 // An array of these parts, from their first rows.
 ArrayPtr Assembled(const TypePtr& type, int64_t length,

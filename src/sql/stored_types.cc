@@ -37,20 +37,6 @@ LogicalType ViewOfDecimal(const arrow::DecimalType& type) {
   return LogicalType::DECIMAL(static_cast<uint8_t>(width), static_cast<uint8_t>(scale));
 }
 
-LogicalType ViewOfTimestamp(const arrow::TimestampType& type) {
-  if (!type.timezone().empty()) return LogicalType::TIMESTAMP_TZ;
-  switch (type.unit()) {
-    case arrow::TimeUnit::SECOND:
-      return LogicalType::TIMESTAMP_S;
-    case arrow::TimeUnit::MILLI:
-      return LogicalType::TIMESTAMP_MS;
-    case arrow::TimeUnit::MICRO:
-      return LogicalType::TIMESTAMP;
-    default:
-      return LogicalType::TIMESTAMP_NS;
-  }
-}
-
 arrow::Result<duckdb::child_list_t<LogicalType>> ViewsOfFields(const arrow::DataType& type) {
   duckdb::child_list_t<LogicalType> children;
   std::set<std::string> names;
@@ -109,62 +95,6 @@ arrow::Result<LogicalType> ViewOfExtension(const arrow::ExtensionType& type) {
   if (type.extension_name() == "arrow.json") return LogicalType::JSON();
   if (type.extension_name() == "arrow.bool8") return LogicalType(LogicalType::BOOLEAN);
   return SqlViewOf(*type.storage_type());
-}
-
-arrow::Result<LogicalType> ViewOfTemporal(const arrow::DataType& type) {
-  switch (type.id()) {
-    case arrow::Type::DATE32:
-    case arrow::Type::DATE64:
-      return LogicalType(LogicalType::DATE);
-    case arrow::Type::TIME32:
-      return LogicalType(LogicalType::TIME);
-    case arrow::Type::TIME64:
-      if (static_cast<const arrow::Time64Type&>(type).unit() == arrow::TimeUnit::NANO)
-        return LogicalType(LogicalType::TIME_NS);
-      return LogicalType(LogicalType::TIME);
-    case arrow::Type::TIMESTAMP:
-      return ViewOfTimestamp(static_cast<const arrow::TimestampType&>(type));
-    case arrow::Type::DURATION:
-    case arrow::Type::INTERVAL_MONTHS:
-    case arrow::Type::INTERVAL_DAY_TIME:
-    case arrow::Type::INTERVAL_MONTH_DAY_NANO:
-      return LogicalType(LogicalType::INTERVAL);
-    default:
-      return ViewOfNested(type);
-  }
-}
-
-arrow::Result<LogicalType> ViewOfNumber(const arrow::DataType& type) {
-  switch (type.id()) {
-    case arrow::Type::INT8:
-      return LogicalType(LogicalType::TINYINT);
-    case arrow::Type::INT16:
-      return LogicalType(LogicalType::SMALLINT);
-    case arrow::Type::INT32:
-      return LogicalType(LogicalType::INTEGER);
-    case arrow::Type::INT64:
-      return LogicalType(LogicalType::BIGINT);
-    case arrow::Type::UINT8:
-      return LogicalType(LogicalType::UTINYINT);
-    case arrow::Type::UINT16:
-      return LogicalType(LogicalType::USMALLINT);
-    case arrow::Type::UINT32:
-      return LogicalType(LogicalType::UINTEGER);
-    case arrow::Type::UINT64:
-      return LogicalType(LogicalType::UBIGINT);
-    case arrow::Type::HALF_FLOAT:
-    case arrow::Type::FLOAT:
-      return LogicalType(LogicalType::FLOAT);
-    case arrow::Type::DOUBLE:
-      return LogicalType(LogicalType::DOUBLE);
-    case arrow::Type::DECIMAL32:
-    case arrow::Type::DECIMAL64:
-    case arrow::Type::DECIMAL128:
-    case arrow::Type::DECIMAL256:
-      return ViewOfDecimal(static_cast<const arrow::DecimalType&>(type));
-    default:
-      return ViewOfTemporal(type);
-  }
 }
 
 // Whether SqlToStored takes every value of the type's SQL view.
@@ -235,28 +165,25 @@ arrow::Result<std::shared_ptr<arrow::Field>> AsRead(const arrow::Field& field) {
 }  // namespace
 
 arrow::Result<LogicalType> SqlViewOf(const arrow::DataType& type) {
+  if (auto plain = PlainSqlType(type)) return *std::move(plain);
   switch (type.id()) {
     case arrow::Type::NA:
       return LogicalType(LogicalType::INTEGER);
-    case arrow::Type::BOOL:
-      return LogicalType(LogicalType::BOOLEAN);
-    case arrow::Type::STRING:
-    case arrow::Type::LARGE_STRING:
-    case arrow::Type::STRING_VIEW:
-      return LogicalType(LogicalType::VARCHAR);
-    case arrow::Type::BINARY:
-    case arrow::Type::LARGE_BINARY:
-    case arrow::Type::BINARY_VIEW:
-    case arrow::Type::FIXED_SIZE_BINARY:
-      return LogicalType(LogicalType::BLOB);
     case arrow::Type::DICTIONARY:
       return SqlViewOf(*static_cast<const arrow::DictionaryType&>(type).value_type());
     case arrow::Type::RUN_END_ENCODED:
       return SqlViewOf(*static_cast<const arrow::RunEndEncodedType&>(type).value_type());
     case arrow::Type::EXTENSION:
       return ViewOfExtension(static_cast<const arrow::ExtensionType&>(type));
+    case arrow::Type::DATE64:
+      return LogicalType(LogicalType::DATE);
+    case arrow::Type::DECIMAL32:
+    case arrow::Type::DECIMAL64:
+    case arrow::Type::DECIMAL128:
+    case arrow::Type::DECIMAL256:
+      return ViewOfDecimal(static_cast<const arrow::DecimalType&>(type));
     default:
-      return ViewOfNumber(type);
+      return ViewOfNested(type);
   }
 }
 

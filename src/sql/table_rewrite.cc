@@ -11,6 +11,7 @@
 #include "duckdb/planner/binder.hpp"
 #include "lsm/row_selection.h"
 #include "sql/arrow_vectors.h"
+#include "sql/chunk_filler.h"
 #include "sql/errors.h"
 #include "sql/row_checker.h"
 #include "sql/sql_text.h"
@@ -18,39 +19,6 @@
 
 namespace pyralog::sql {
 namespace {
-
-// Rows of arrays, a vector at a time.
-class ChunkFiller {
- public:
-  ChunkFiller(duckdb::ClientContext& context, const std::vector<catalog::ColumnDef>& columns) {
-    duckdb::vector<duckdb::LogicalType> types;
-    for (const catalog::ColumnDef& column : columns) {
-      fillers_.push_back(ValueOrThrow(MakeVectorFiller(column, context)));
-      types.push_back(ValueOrThrow(SqlTypeOfColumn(column)));
-    }
-    // A chunk of no columns has no rows either.
-    if (types.empty()) types.push_back(duckdb::LogicalType::BOOLEAN);
-    chunk_.Initialize(context, types);
-  }
-
-  // Hands all `rows` of the arrays to `use`.
-  template <typename Use>
-  void ForEach(const arrow::ArrayVector& arrays, int64_t rows, const Use& use) {
-    for (int64_t begin = 0; begin < rows; begin += STANDARD_VECTOR_SIZE) {
-      const auto count = std::min<int64_t>(STANDARD_VECTOR_SIZE, rows - begin);
-      chunk_.Reset();
-      for (size_t i = 0; i < fillers_.size(); ++i) {
-        fillers_[i]->Fill(arrays[i], begin, count, chunk_.data[i]);
-      }
-      chunk_.SetCardinality(count);
-      use(chunk_);
-    }
-  }
-
- private:
-  std::vector<std::unique_ptr<VectorFiller>> fillers_;
-  duckdb::DataChunk chunk_;
-};
 
 std::vector<catalog::ColumnDef> Chosen(const std::vector<catalog::ColumnDef>& columns,
                                        const std::vector<int>& positions) {
@@ -143,15 +111,6 @@ std::shared_ptr<arrow::RecordBatch> NewRows(const lsm::TableView& view, size_t u
   return arrow::RecordBatch::Make(std::make_shared<arrow::Schema>(schema), kept, std::move(arrays));
 }
 
-std::vector<int64_t> RowIds(int64_t first, const lsm::MaskWords& mask) {
-  std::vector<int64_t> ids;
-  for (size_t w = 0; w < mask.size(); ++w) {
-    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1)
-      ids.push_back(first + static_cast<int64_t>(w) * 64 + std::countr_zero(bits));
-  }
-  return ids;
-}
-
 }  // namespace
 
 std::vector<catalog::ColumnOrigin> SameColumns(size_t count) {
@@ -166,8 +125,8 @@ Rewrite KeepColumns(size_t count) {
   return rewrite;
 }
 
-void RefuseAlter(const catalog::TableDef& table, const std::string& what) {
-  ThrowStatus(MakeError(ErrorCode::kInvalidArgument, "table " + Quoted(table.name) + ": " + what));
+void RefuseAlter(const catalog::TableDef& table, const std::string& what, ErrorCode code) {
+  ThrowStatus(MakeError(code, "table " + Quoted(table.name) + ": " + what));
 }
 
 void RewriteTable(duckdb::ClientContext& context, SqlTransaction& transaction,
@@ -205,7 +164,7 @@ void RewriteRows(duckdb::ClientContext& context, SqlTransaction& transaction,
     const int64_t kept = view->Mask(unit, &mask);
     if (kept == 0) continue;
     const auto rows = NewRows(*view, unit, mask, kept, *schema->arrow, rewrite, &computed);
-    ValueOrThrow(storage.Delete(table.id, RowIds(view->units()[unit].first_row_id, mask)));
+    ValueOrThrow(storage.Delete(table.id, lsm::RowsOfMask(mask, view->units()[unit].first_row_id)));
     AppendRows(transaction, table, rows);
   }
 }

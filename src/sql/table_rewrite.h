@@ -8,6 +8,7 @@
 
 #include "catalog/catalog.h"
 #include "duckdb.hpp"
+#include "pyralog/error.h"
 #include "sql/table_entry.h"
 #include "sql/transaction.h"
 
@@ -30,7 +31,8 @@ std::vector<catalog::ColumnOrigin> SameColumns(size_t count);
 Rewrite KeepColumns(size_t count);
 
 // An ALTER TABLE that cannot be: an error that names the table.
-[[noreturn]] void RefuseAlter(const catalog::TableDef& table, const std::string& what);
+[[noreturn]] void RefuseAlter(const catalog::TableDef& table, const std::string& what,
+                              ErrorCode code = ErrorCode::kInvalidArgument);
 
 // Makes `next` the table's definition and copies all rows, in order, into new storage. Columns that
 // are kept travel as Arrow, untouched by SQL. Rows are held to the new definition's NOT NULLs,
