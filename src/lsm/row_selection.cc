@@ -2,7 +2,6 @@
 
 #include <bit>
 
-#include "arrow/array/concatenate.h"
 #include "arrow/array/util.h"
 #include "arrow/buffer.h"
 #include "arrow/buffer_builder.h"
@@ -10,6 +9,7 @@
 #include "arrow/compute/exec.h"
 #include "arrow/util/bit_util.h"
 #include "arrow/util/bitmap_ops.h"
+#include "lsm/segment_encoding.h"
 
 namespace pyralog::lsm {
 namespace {
@@ -55,7 +55,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeSlices(const arrow::Array& arra
     slices.push_back(array.Slice(rows[i], static_cast<int64_t>(end - i)));
     i = end;
   }
-  return arrow::Concatenate(slices);
+  return Concatenated(slices);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "lsm/segment_encoding.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -33,9 +34,16 @@ bool IsView(const arrow::DataType& type) {
   return type.id() == arrow::Type::STRING_VIEW || type.id() == arrow::Type::BINARY_VIEW;
 }
 
-// Whether ToStorage changes arrays of this type: some view or dictionary in it.
+// Run ends of 16 bits, which reach kMostShortRuns rows.
+constexpr int64_t kMostShortRuns = std::numeric_limits<int16_t>::max();
+bool HasShortRuns(const arrow::DataType& type) {
+  return type.id() == arrow::Type::RUN_END_ENCODED &&
+         type.field(0)->type()->id() == arrow::Type::INT16;
+}
+
+// Whether ToStorage changes arrays of this type: some view, dictionary or short run end in it.
 bool NeedsRewrite(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::DICTIONARY || IsView(type)) return true;
+  if (type.id() == arrow::Type::DICTIONARY || IsView(type) || HasShortRuns(type)) return true;
   if (type.id() == arrow::Type::EXTENSION) {
     return NeedsRewrite(*checked_cast<const arrow::ExtensionType&>(type).storage_type());
   }
@@ -45,16 +53,18 @@ bool NeedsRewrite(const arrow::DataType& type) {
   return false;
 }
 
-bool HasDictionary(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::DICTIONARY) return true;
+// Whether `is_one` holds of the type or of one inside it.
+template <class IsOne>
+bool Contains(const arrow::DataType& type, IsOne is_one) {
+  if (is_one(type)) return true;
   if (type.id() == arrow::Type::EXTENSION) {
-    return HasDictionary(*checked_cast<const arrow::ExtensionType&>(type).storage_type());
+    return Contains(*checked_cast<const arrow::ExtensionType&>(type).storage_type(), is_one);
   }
-  for (const auto& field : type.fields()) {
-    if (HasDictionary(*field->type())) return true;
-  }
-  return false;
+  return std::ranges::any_of(type.fields(),
+                             [&](const auto& field) { return Contains(*field->type(), is_one); });
 }
+
+bool IsDictionary(const arrow::DataType& type) { return type.id() == arrow::Type::DICTIONARY; }
 
 // A nested type with other children. Types whose children cannot differ from themselves are
 // returned as they are.
@@ -157,6 +167,16 @@ arrow::Result<ArrayDataPtr> DecodeDictionary(const arrow::ArrayData& data) {
   return Rewrite(values.array());
 }
 
+// Run ends, which are never null, as another integer type that holds them.
+arrow::Result<ArrayDataPtr> CastEnds(const ArrayDataPtr& ends,
+                                     const std::shared_ptr<arrow::DataType>& type) {
+  auto context = SingleThreaded();
+  ARROW_ASSIGN_OR_RAISE(
+      const arrow::Datum cast,
+      arrow::compute::Cast(ends, type, arrow::compute::CastOptions::Safe(), &context));
+  return cast.array();
+}
+
 // Children keep offset and length of their own, so the parent's buffers still fit.
 arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data) {
   if (!NeedsRewrite(*data->type)) return data;
@@ -174,6 +194,9 @@ arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data) {
   result->type = StorageType(data->type);
   for (auto& child : result->child_data) {
     ARROW_ASSIGN_OR_RAISE(child, Rewrite(child));
+  }
+  if (HasShortRuns(*data->type)) {
+    ARROW_ASSIGN_OR_RAISE(result->child_data[0], CastEnds(result->child_data[0], arrow::int32()));
   }
   return result;
 }
@@ -247,6 +270,20 @@ arrow::Result<std::shared_ptr<arrow::Array>> ChildrenFromStorage(
   return arrow::MakeArray(data);
 }
 
+// Runs with the ends of the logical type where these reach as far as the rows, else with 32 bits.
+arrow::Result<std::shared_ptr<arrow::Array>> RunsFromStorage(
+    const arrow::RunEndEncodedArray& stored, const std::shared_ptr<arrow::DataType>& logical) {
+  const auto& type = checked_cast<const arrow::RunEndEncodedType&>(*logical);
+  // The ends count from the array's first row, and the last one ends with its last.
+  ARROW_ASSIGN_OR_RAISE(auto ends, stored.LogicalRunEnds(arrow::default_memory_pool()));
+  ARROW_ASSIGN_OR_RAISE(const auto values, FromStorage(stored.LogicalValues(), type.value_type()));
+  auto end_type = type.run_end_type();
+  if (stored.length() > kMostShortRuns) end_type = arrow::int32();
+  ARROW_ASSIGN_OR_RAISE(const auto fitting, CastEnds(ends->data(), end_type));
+  return arrow::RunEndEncodedArray::Make(arrow::run_end_encoded(end_type, values->type()),
+                                         stored.length(), arrow::MakeArray(fitting), values);
+}
+
 }  // namespace
 
 std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataType>& logical) {
@@ -262,6 +299,7 @@ std::shared_ptr<arrow::DataType> StorageType(const std::shared_ptr<arrow::DataTy
   arrow::FieldVector fields;
   for (const auto& field : logical->fields())
     fields.push_back(field->WithType(StorageType(field->type())));
+  if (HasShortRuns(*logical)) fields[0] = fields[0]->WithType(arrow::int32());
   return WithChildren(logical, std::move(fields));
 }
 
@@ -296,6 +334,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
     if (!storage->type()->Equals(type.storage_type())) return storage;
     return arrow::ExtensionType::WrapArray(logical, storage);
   }
+  if (HasShortRuns(*logical) && stored->type_id() == arrow::Type::RUN_END_ENCODED) {
+    return RunsFromStorage(checked_cast<const arrow::RunEndEncodedArray&>(*stored), logical);
+  }
   if (stored->type_id() == logical->id() && logical->num_fields() > 0 &&
       stored->type()->num_fields() == logical->num_fields()) {
     return ChildrenFromStorage(*stored, logical);
@@ -309,9 +350,12 @@ arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
 
 arrow::Result<std::shared_ptr<arrow::Array>> Concatenated(const arrow::ArrayVector& parts) {
   if (parts.size() == 1) return parts[0];
-  if (!HasDictionary(*parts[0]->type())) return arrow::Concatenate(parts);
-  auto joined = arrow::Concatenate(parts);
-  if (joined.ok()) return joined;
+  const bool short_runs = std::ranges::any_of(
+      parts, [](const auto& part) { return Contains(*part->type(), HasShortRuns); });
+  if (!short_runs) {
+    auto joined = arrow::Concatenate(parts);
+    if (joined.ok() || !Contains(*parts[0]->type(), IsDictionary)) return joined;
+  }
   arrow::ArrayVector stored;
   for (const auto& part : parts) {
     ARROW_ASSIGN_OR_RAISE(auto plain, ToStorage(part));

@@ -46,8 +46,8 @@ class VectorFiller {
 arrow::Result<std::unique_ptr<VectorFiller>> MakeVectorFiller(const catalog::ColumnDef& column,
                                                               duckdb::ClientContext& context);
 
-// Collects chunks into Arrow batches with exactly the given columns' stored types. Not thread-safe;
-// one a thread. Of no use any more after an error.
+// Collects chunks into Arrow batches with the given columns' stored types, or as lsm::FromStorage
+// gives them. Not thread-safe; one a thread. Of no use any more after an error.
 class BatchCollector {
  public:
   virtual ~BatchCollector() = default;

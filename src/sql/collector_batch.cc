@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "arrow/array/util.h"
+#include "lsm/segment_encoding.h"
 #include "pyralog/error.h"
 #include "sql/arrow_vectors.h"
 #include "sql/collector_columns.h"
@@ -8,6 +9,14 @@
 
 namespace pyralog::sql {
 namespace {
+
+// As lsm::FromStorage gives it: the values may need more than the type's indices or run ends reach.
+arrow::Result<std::shared_ptr<arrow::Array>> Stored(const std::shared_ptr<arrow::Array>& array,
+                                                    const std::shared_ptr<arrow::DataType>& type) {
+  if (array->type()->Equals(*type)) return array;
+  ARROW_ASSIGN_OR_RAISE(const auto values, SqlToStored(array, lsm::StorageType(type)));
+  return lsm::FromStorage(values, type);
+}
 
 class ColumnsCollector final : public BatchCollector {
  public:
@@ -43,7 +52,7 @@ class ColumnsCollector final : public BatchCollector {
     for (size_t i = 0; i < columns_.size(); ++i) {
       ARROW_ASSIGN_OR_RAISE(auto data, columns_[i]->Finish());
       const auto& field = schema_->field(static_cast<int>(i));
-      auto stored = SqlToStored(arrow::MakeArray(data), field->type());
+      auto stored = Stored(arrow::MakeArray(data), field->type());
       if (!stored.ok()) {
         return MakeError(GetErrorCode(stored.status()),
                          "column \"" + field->name() + "\": " + stored.status().message());

@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "arrow/array/concatenate.h"
-#include "arrow/table.h"
+#include "lsm/memtable.h"
 #include "sql/errors.h"
 #include "sql/write_operator.h"
 
@@ -33,8 +32,7 @@ void OrderedAppender::AppendAll() {
 
 void OrderedAppender::AppendPending() {
   if (pending_.empty()) return;
-  append_(pending_.size() == 1 ? pending_[0]
-                               : ValueOrThrow(arrow::ConcatenateRecordBatches(pending_)));
+  append_(pending_.size() == 1 ? pending_[0] : ValueOrThrow(lsm::ConcatenateBatches(pending_)));
   pending_.clear();
   pending_rows_ = 0;
 }

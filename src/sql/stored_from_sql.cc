@@ -182,35 +182,6 @@ arrow::Result<ArrayPtr> ToBytes(const arrow::Array& array, const TypePtr& stored
   }
 }
 
-// Indices 0, 1, 2 ...: every value is an entry of its own.
-arrow::Result<ArrayPtr> ToPlainDictionary(const ArrayPtr& values, const TypePtr& stored) {
-  arrow::Int64Builder indices;
-  for (int64_t i = 0; i < values->length(); ++i)
-    ARROW_RETURN_NOT_OK(values->IsNull(i) ? indices.AppendNull() : indices.Append(i));
-  ARROW_ASSIGN_OR_RAISE(const auto wide, indices.Finish());
-  const auto& type = static_cast<const arrow::DictionaryType&>(*stored);
-  ARROW_ASSIGN_OR_RAISE(auto narrow, arrow::compute::Cast(*wide, type.index_type()));
-  return arrow::DictionaryArray::FromArrays(stored, narrow, values);
-}
-
-arrow::Result<ArrayPtr> ToDictionary(const ArrayPtr& array, const TypePtr& stored) {
-  const auto& type = static_cast<const arrow::DictionaryType&>(*stored);
-  ARROW_ASSIGN_OR_RAISE(auto values, SqlToStored(array, type.value_type()));
-  arrow::compute::ExecContext context;
-  context.set_use_threads(false);
-  const auto encoded = arrow::compute::DictionaryEncode(
-      values, arrow::compute::DictionaryEncodeOptions::Defaults(), &context);
-  if (!encoded.ok()) return ToPlainDictionary(values, stored);
-  const ArrayPtr array_made = encoded->make_array();
-  const auto& made = static_cast<const arrow::DictionaryArray&>(*array_made);
-  const auto indices = arrow::compute::Cast(*made.indices(), type.index_type());
-  if (!indices.ok()) {
-    return DoesNotFit(
-        *stored, "there are " + std::to_string(made.dictionary()->length()) + " distinct values");
-  }
-  return arrow::DictionaryArray::FromArrays(stored, *indices, made.dictionary());
-}
-
 // Every row is a run of its own.
 arrow::Result<ArrayPtr> ToRuns(const ArrayPtr& array, const TypePtr& stored) {
   const auto& type = static_cast<const arrow::RunEndEncodedType&>(*stored);
@@ -397,8 +368,6 @@ arrow::Result<ArrayPtr> SqlToStored(const ArrayPtr& array, const TypePtr& stored
       return arrow::MakeArrayOfNull(stored, array->length());
     case arrow::Type::EXTENSION:
       return ToExtension(array, stored);
-    case arrow::Type::DICTIONARY:
-      return ToDictionary(array, stored);
     case arrow::Type::RUN_END_ENCODED:
       return ToRuns(array, stored);
     case arrow::Type::HALF_FLOAT:

@@ -161,9 +161,14 @@ arrow::Result<ArrayPtr> RunsToSql(const arrow::Array& array, const TypePtr& sql)
   const auto& encoded = static_cast<const arrow::RunEndEncodedArray&>(array);
   const arrow::Array& ends = *encoded.run_ends();
   const auto end_of = [&ends](int64_t run) -> int64_t {
-    if (ends.type_id() == arrow::Type::INT64)
-      return static_cast<const arrow::Int64Array&>(ends).Value(run);
-    return static_cast<const arrow::Int32Array&>(ends).Value(run);
+    switch (ends.type_id()) {
+      case arrow::Type::INT16:
+        return static_cast<const arrow::Int16Array&>(ends).Value(run);
+      case arrow::Type::INT32:
+        return static_cast<const arrow::Int32Array&>(ends).Value(run);
+      default:
+        return static_cast<const arrow::Int64Array&>(ends).Value(run);
+    }
   };
   std::vector<int64_t> positions;
   for (int64_t i = 0, run = encoded.FindPhysicalOffset(); i < array.length(); ++i) {

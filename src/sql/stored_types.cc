@@ -126,14 +126,6 @@ bool TakesAllSqlValues(const arrow::DataType& stored) {
 
 // What cannot be stored, anywhere in the type.
 arrow::Status CheckStored(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::RUN_END_ENCODED &&
-      static_cast<const arrow::RunEndEncodedType&>(type).run_end_type()->id() ==
-          arrow::Type::INT16) {
-    return MakeError(ErrorCode::kNotSupported,
-                     "type " + type.ToString() +
-                         " cannot be stored, because run ends of 16 bits reach 32767 rows only; "
-                         "use run ends of 32 bits");
-  }
   if (type.id() == arrow::Type::EXTENSION) {
     return CheckStored(*static_cast<const arrow::ExtensionType&>(type).storage_type());
   }

@@ -30,7 +30,7 @@ arrow::Result<catalog::ColumnDef> ColumnFromField(const arrow::Field& field);
 // has no exact place in it.
 arrow::Result<std::shared_ptr<arrow::Array>> StoredToSql(
     const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& sql);
-// The way back.
+// The way back. REQUIRES: `stored` has no dictionaries and no run ends of 16 bits (lsm::StorageType).
 arrow::Result<std::shared_ptr<arrow::Array>> SqlToStored(
     const std::shared_ptr<arrow::Array>& array, const std::shared_ptr<arrow::DataType>& stored);
 

@@ -279,10 +279,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ScanTable(lsm::TableVie
 arrow::Status AppendOfSchema(const std::shared_ptr<arrow::RecordBatch>& rows,
                              arrow::RecordBatchVector* parts) {
   arrow::ArrayVector columns = rows->columns();
-  bool fits = true;
+  bool fits = true, same = true;
   for (int i = 0; i < rows->num_columns(); ++i) {
     const auto& type = rows->schema()->field(i)->type();
     if (columns[i]->type()->Equals(type)) continue;
+    same = false;
     ARROW_ASSIGN_OR_RAISE(auto stored, lsm::ToStorage(columns[i]));
     // Leaves out the elements of lists that are in other rows.
     ARROW_ASSIGN_OR_RAISE(stored, arrow::Concatenate({stored}));
@@ -296,7 +297,8 @@ arrow::Status AppendOfSchema(const std::shared_ptr<arrow::RecordBatch>& rows,
   }
   if (fits) {
     parts->push_back(
-        arrow::RecordBatch::Make(rows->schema(), rows->num_rows(), std::move(columns)));
+        same ? rows
+             : arrow::RecordBatch::Make(rows->schema(), rows->num_rows(), std::move(columns)));
     return arrow::Status::OK();
   }
   const int64_t half = rows->num_rows() / 2;

@@ -17,7 +17,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> ScanTable(lsm::TableVie
                                                                    const ScanOptions& options);
 
 // `rows` in batches whose columns have the types of its schema, which those of a view may lack (see
-// lsm::FromStorage): one batch, unless dictionaries have more entries than their indices count.
+// lsm::FromStorage): one batch, unless dictionaries have more entries than their indices count, or run ends do not reach.
 arrow::Status AppendOfSchema(const std::shared_ptr<arrow::RecordBatch>& rows,
                              arrow::RecordBatchVector* parts);
 

@@ -261,8 +261,21 @@ arrow::Status TableTransaction::Append(std::string_view table,
   ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
   ARROW_RETURN_NOT_OK(CheckIdentities(*definition, *batch->schema()));
   ARROW_ASSIGN_OR_RAISE(const auto rows, Conform(definition, *batch));
-  ARROW_RETURN_NOT_OK(begun_.transaction->storage().Append(definition->id, rows));
+  ARROW_RETURN_NOT_OK(AppendRows(definition->id, rows, /*wrote=*/false));
   return CheckReferences();
+}
+
+arrow::Status TableTransaction::AppendRows(TableId table,
+                                           const std::shared_ptr<arrow::RecordBatch>& rows,
+                                           bool wrote) {
+  arrow::RecordBatchVector parts;
+  arrow::Status status = AppendOfSchema(rows, &parts);
+  for (const auto& part : parts) {
+    if (status.ok()) status = begun_.transaction->storage().Append(table, part);
+    wrote = wrote || status.ok();
+  }
+  if (!status.ok() && wrote) failed_ = status;
+  return status;
 }
 
 arrow::Status TableTransaction::CheckReferences() {
@@ -280,9 +293,7 @@ arrow::Status TableTransaction::Put(std::string_view table,
   ARROW_ASSIGN_OR_RAISE(std::vector<int64_t> ids, Lookup(*definition, *view, *conformed));
   std::erase(ids, -1);
   ARROW_RETURN_NOT_OK(storage.Delete(definition->id, ids).status());
-  const arrow::Status status = storage.Append(definition->id, conformed);
-  if (!status.ok() && !ids.empty()) failed_ = status;
-  ARROW_RETURN_NOT_OK(status);
+  ARROW_RETURN_NOT_OK(AppendRows(definition->id, conformed, /*wrote=*/!ids.empty()));
   return CheckReferences();
 }
 
@@ -309,7 +320,8 @@ arrow::Result<Transaction::GetResult> TableTransaction::Get(
     return MakeError(ErrorCode::kNotSupported,
                      "table " + Quoted(table) +
                          ": the rows of these keys have more distinct values in a dictionary than "
-                         "its indices count; ask for fewer keys at a time");
+                         "its indices count, or are more than its run ends reach; ask for fewer "
+                         "keys at a time");
   }
   ARROW_ASSIGN_OR_RAISE(result.rows, DecodeEnums(*definition, parts[0]));
   return result;

@@ -53,6 +53,10 @@ class TableTransaction final : public Transaction {
                                                              const arrow::RecordBatch& batch);
   arrow::Result<std::shared_ptr<arrow::Array>> MissingColumn(const TablePtr& table, int column,
                                                              int64_t rows);
+  // Rows of Conform. When they fail, and `wrote` says that the call wrote before or some of them were
+  // written, nothing can be committed.
+  arrow::Status AppendRows(TableId table, const std::shared_ptr<arrow::RecordBatch>& rows,
+                           bool wrote);
   // Row id of each key in `keys` (key columns by name), or -1.
   arrow::Result<std::vector<int64_t>> Lookup(const catalog::TableDef& table,
                                              const lsm::TableView& view,

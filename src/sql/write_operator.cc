@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sql/errors.h"
+#include "sql/table_scan.h"
 
 namespace pyralog::sql {
 namespace {
@@ -36,7 +37,12 @@ void WriteState::Append(const std::shared_ptr<arrow::RecordBatch>& rows) {
 void AppendRows(SqlTransaction& transaction, const catalog::TableDef& table,
                 const std::shared_ptr<arrow::RecordBatch>& rows) {
   if (rows->num_rows() == 0) return;
-  const arrow::Status status = transaction.state().storage().Append(table.id, rows);
+  arrow::RecordBatchVector parts;
+  ThrowIfError(AppendOfSchema(rows, &parts));
+  arrow::Status status;
+  for (const auto& part : parts) {
+    if (status.ok()) status = transaction.state().storage().Append(table.id, part);
+  }
   if (status.ok()) return;
   if (GetErrorCode(status) != ErrorCode::kConstraint) ThrowStatus(status);
   ThrowStatus(
