@@ -19,7 +19,18 @@ def stream_of(data: Any) -> Any:
         import pyarrow
 
         return pyarrow.RecordBatchReader.from_batches(pyarrow.schema(data), [])
-    return table_of(data).open(None)
+    source = table_of(data)
+    return _empty_stream(data) if source.rows == 0 else source.open(None)
+
+
+def _empty_stream(data: Any) -> Any:
+    """Give a stream of one batch without rows: a table's own has none, and so no entries of dictionaries."""
+    import pyarrow
+
+    table = data if isinstance(data, pyarrow.Table) else pyarrow.table(data)
+    columns = [column.combine_chunks() for column in table.columns]
+    batch = pyarrow.RecordBatch.from_arrays(columns, schema=table.schema)
+    return pyarrow.RecordBatchReader.from_batches(table.schema, [batch])
 
 
 class Table:

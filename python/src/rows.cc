@@ -17,7 +17,8 @@ class RowsReader final : public arrow::RecordBatchReader {
   explicit RowsReader(std::shared_ptr<Rows> rows) : rows_(std::move(rows)) {}
   std::shared_ptr<arrow::Schema> schema() const override { return rows_->schema(); }
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
-    return rows_->Next(std::numeric_limits<int64_t>::max()).Value(batch);
+    // Batches without rows too: they have the entries of dictionaries.
+    return rows_->Next(std::numeric_limits<int64_t>::max(), /*empty=*/true).Value(batch);
   }
 
  private:
@@ -87,12 +88,13 @@ arrow::Status Rows::Fill() {
   return end_;
 }
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> Rows::Next(int64_t limit) {
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> Rows::Next(int64_t limit, bool empty) {
   ARROW_RETURN_NOT_OK(CheckProcess(*link_));
   const std::lock_guard lock(mutex_);
   while (current_ == nullptr || offset_ == current_->num_rows()) {
     ARROW_RETURN_NOT_OK(Fill());
     if (current_ == nullptr) return nullptr;
+    if (empty && current_->num_rows() == 0) return std::move(current_);
   }
   const int64_t count = std::min(limit, current_->num_rows() - offset_);
   auto rows = count == current_->num_rows() ? current_ : current_->Slice(offset_, count);

@@ -60,8 +60,8 @@ class Rows {
   ~Rows();
 
   const std::shared_ptr<arrow::Schema>& schema() const { return schema_; }
-  // The next rows, at most `limit`; nullptr at the end.
-  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(int64_t limit);
+  // The next rows, at most `limit`; nullptr at the end. With `empty`, batches without rows are given, too.
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next(int64_t limit, bool empty = false);
   // Reads what is left into memory.
   arrow::Status ReadAll();
   // The same for a session that is about to run another statement. An error comes with the rows.

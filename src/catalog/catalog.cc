@@ -241,6 +241,14 @@ class CatalogTransaction final : public Transaction {
     return std::make_shared<const Entry>(std::move(next));
   }
 
+  arrow::Status KeepDictionaries(const Entry& current, TableDef next, bool needed) override {
+    if (needed) return ReplaceTable(current, std::move(next)).status();
+    Entry entry = current;
+    entry.table = std::make_shared<const TableDef>(std::move(next));
+    ++changes_;
+    return storage_->OfferMeta(EntryKey(entry.schema, entry.name), EntryToJson(entry));
+  }
+
   arrow::Result<EntryPtr> AlterTable(const Entry& current, TableDef next,
                                      const std::vector<ColumnOrigin>& origins) override {
     ARROW_ASSIGN_OR_RAISE(const auto schema, storage_->Schema(current.table->id));

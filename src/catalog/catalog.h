@@ -53,6 +53,10 @@ class Transaction {
   // Puts `next` in the place of `current`, which is of the same kind; under another name, if that
   // is free. Changes what the catalog keeps, not the storage of a table: see AlterTable.
   virtual arrow::Result<EntryPtr> Replace(const Entry& current, Entry next) = 0;
+  // Puts `next`, which differs from `current` in the entries of its columns' dictionaries, in its
+  // place. Commit fails with kConflict when another changed the table's entry since the snapshot; or,
+  // not `needed`, leaves the change out.
+  virtual arrow::Status KeepDictionaries(const Entry& current, TableDef next, bool needed) = 0;
   // Changes a hot table's columns. `origins` is parallel to next.columns. Rows stay where they are:
   // when read, they are given the new columns, and cast to the new types, which must hold all
   // values of the old ones. The key stays. Commit fails with kConflict when the table was written

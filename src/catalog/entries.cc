@@ -26,7 +26,8 @@ constexpr int kHashVersion = 4;        // hashes of external files
 constexpr int kComputedVersion = 5;    // generated columns; identities that must not be given
 constexpr int kArrowVersion = 6;       // columns that came as Arrow
 constexpr int kNamedVersion = 7;       // names of constraints
-constexpr int kEntryVersion = kNamedVersion;
+constexpr int kDictionaryVersion = 8;  // entries of dictionaries
+constexpr int kEntryVersion = kDictionaryVersion;
 
 // Types without parameters, and those whose only parameter is a unit.
 const std::map<std::string, std::shared_ptr<arrow::DataType>>& PlainTypes() {
@@ -113,6 +114,28 @@ bool CameAsArrow(const Entry& entry) {
   return came;
 }
 
+bool HasDictionaries(const ColumnDef& column) {
+  return std::ranges::any_of(column.dictionaries, [](const auto& kept) { return kept != nullptr; });
+}
+
+json DictionariesToJson(const ColumnDef& column) {
+  json j = json::array();
+  for (const DictionaryEntriesPtr& kept : column.dictionaries)
+    j.push_back(kept == nullptr ? "" : kept->text());
+  return j;
+}
+
+arrow::Result<std::vector<DictionaryEntriesPtr>> DictionariesFromJson(const json& j) {
+  std::vector<DictionaryEntriesPtr> dictionaries;
+  for (const json& kept : j) {
+    const auto& text = kept.get_ref<const std::string&>();
+    DictionaryEntriesPtr& entries = dictionaries.emplace_back();
+    if (text.empty()) continue;
+    ARROW_ASSIGN_OR_RAISE(entries, DictionaryEntries::FromText(text));
+  }
+  return dictionaries;
+}
+
 json ColumnToJson(const ColumnDef& column) {
   json j = {{"name", column.name},
             {"type", TypeToText(column.type)},
@@ -125,6 +148,7 @@ json ColumnToJson(const ColumnDef& column) {
   }
   if (column.arrow_first) j["arrow_first"] = true;
   if (HasAny(column.metadata)) j["metadata"] = MetadataToJson(*column.metadata);
+  if (HasDictionaries(column)) j["dictionaries"] = DictionariesToJson(column);
   return j;
 }
 
@@ -145,6 +169,9 @@ arrow::Result<ColumnDef> ColumnFromJson(const json& j) {
   if (j.contains("metadata")) {
     ARROW_ASSIGN_OR_RAISE(const auto metadata, MetadataFromJson(j.at("metadata")));
     column.metadata = column.metadata ? column.metadata->Merge(*metadata) : metadata;
+  }
+  if (j.contains("dictionaries")) {
+    ARROW_ASSIGN_OR_RAISE(column.dictionaries, DictionariesFromJson(j.at("dictionaries")));
   }
   return column;
 }
@@ -319,6 +346,8 @@ bool HasConstraintNames(const TableDef& table) {
 
 // The oldest version that knows all that is in the entry: what older builds can read, they may.
 int VersionOf(const Entry& entry) {
+  if (entry.table && std::ranges::any_of(entry.table->columns, HasDictionaries))
+    return kDictionaryVersion;
   if (entry.table && HasConstraintNames(*entry.table)) return kNamedVersion;
   if (CameAsArrow(entry)) return kArrowVersion;
   if (HasHashes(entry)) return kHashVersion;

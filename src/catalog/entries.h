@@ -13,6 +13,7 @@
 #include "arrow/result.h"
 #include "arrow/type.h"
 #include "arrow/util/key_value_metadata.h"
+#include "catalog/dictionary_entries.h"
 #include "pyralog/ids.h"
 
 namespace pyralog::catalog {
@@ -45,6 +46,9 @@ struct ColumnDef {
   // The Arrow type came first and is kept; sql_type is what SQL sees of it. (sql/stored_values.h)
   bool arrow_first = false;
   std::shared_ptr<const arrow::KeyValueMetadata> metadata = nullptr;  // of the Arrow field
+  // The entries of each dictionary in `type` that stands not among the entries of another, outermost
+  // first; null: not known. Empty: of none. (sql/dictionary_column.h)
+  std::vector<DictionaryEntriesPtr> dictionaries = {};
 };
 
 // A column that is computed when it is read; nothing of it is stored.

@@ -4,6 +4,7 @@
 
 #include "arrow/extension/fixed_shape_tensor.h"
 #include "arrow/extension/uuid.h"
+#include "arrow/json/from_string.h"
 #include "arrow/type.h"
 #include "pyralog/error.h"
 
@@ -204,6 +205,65 @@ TEST(EntriesTest, NamesOfConstraintsComeBackAndMakeTheEntryNewer) {
   EXPECT_EQ(back.checks[1].name, "c");
   EXPECT_EQ(back.unique, table->unique);
   EXPECT_EQ(back.foreign_keys, table->foreign_keys);
+}
+
+DictionaryEntriesPtr EntriesOf(const std::shared_ptr<arrow::DataType>& type, const char* json) {
+  return DictionaryEntries::Make(arrow::json::ArrayFromJSONString(type, json).ValueOrDie())
+      .ValueOrDie();
+}
+
+TEST(EntriesTest, DictionariesComeBackAndMakeTheEntryNewer) {
+  const auto type = arrow::struct_(
+      {arrow::field("a", arrow::dictionary(arrow::int8(), arrow::utf8(), true)),
+       arrow::field("b", arrow::list(arrow::dictionary(arrow::int32(), arrow::int64()))),
+       arrow::field("c", arrow::dictionary(arrow::int8(), arrow::list(arrow::float64())))});
+  Entry entry = TableOf(type);
+  auto table = std::make_shared<TableDef>(*entry.table);
+  table->columns[0].dictionaries = {nullptr, nullptr, nullptr};
+  entry.table = table;
+  EXPECT_NE(EntryToJson(entry).find("\"version\":1"), std::string::npos);
+  table = std::make_shared<TableDef>(*table);
+  table->columns[0].dictionaries = {EntriesOf(arrow::utf8(), R"(["low", "", "ü"])"), nullptr,
+                                    EntriesOf(arrow::list(arrow::float64()), "[[1, null], []]")};
+  entry.table = table;
+  const std::string text = EntryToJson(entry);
+  EXPECT_NE(text.find("\"version\":8"), std::string::npos) << text;
+  const auto read = EntryFromJson(text);
+  ASSERT_TRUE(read.ok()) << read.status();
+  const auto& back = (*read)->table->columns[0].dictionaries;
+  ASSERT_EQ(back.size(), 3u);
+  EXPECT_EQ(back[1], nullptr);
+  for (const int i : {0, 2}) {
+    EXPECT_TRUE(back[i]->values()->Equals(*table->columns[0].dictionaries[i]->values()));
+  }
+  EXPECT_TRUE((*read)->table->columns[1].dictionaries.empty());
+  EXPECT_EQ(EntryToJson(**read), text);
+  std::string damaged = text;
+  const std::string& stream = back[0]->text();
+  damaged.replace(damaged.find(stream), stream.size(), stream.substr(0, stream.size() / 2));
+  EXPECT_EQ(GetErrorCode(EntryFromJson(damaged).status()), ErrorCode::kDamaged);
+}
+
+TEST(DictionaryEntriesTest, ValuesAreFoundByTheirBits) {
+  const auto numbers = EntriesOf(arrow::float64(), "[0.0, -0.0, NaN, 1.5]");
+  const auto asked =
+      arrow::json::ArrayFromJSONString(arrow::float64(), "[1.5, null, -0.0, NaN, 2]");
+  EXPECT_EQ(numbers->PositionsOf(*asked).ValueOrDie(), (std::vector<int64_t>{3, -1, 1, 2, -1}));
+  const auto lists = EntriesOf(arrow::list(arrow::utf8()), R"([["a"], [], [null], ["a", "b"]])");
+  const auto others = arrow::json::ArrayFromJSONString(arrow::list(arrow::utf8()),
+                                                       R"([["a", "b"], [""], [null], []])")
+                          .ValueOrDie();
+  EXPECT_EQ(lists->PositionsOf(others->Slice(1)).ValueOrDie(), (std::vector<int64_t>{-1, 2, 1}));
+}
+
+TEST(DictionaryEntriesTest, NullsAndValuesThatAreThereTwiceAreNoEntries) {
+  for (const auto& [json, says] : {std::pair(R"(["a", null])", "entry 1 is null"),
+                                   std::pair(R"(["b", "a", "a"])", "'a' is there twice")}) {
+    const auto values = arrow::json::ArrayFromJSONString(arrow::utf8(), json).ValueOrDie();
+    const auto made = DictionaryEntries::Make(values);
+    EXPECT_EQ(GetErrorCode(made.status()), ErrorCode::kInvalidArgument);
+    EXPECT_NE(made.status().message().find(says), std::string::npos) << made.status();
+  }
 }
 
 }  // namespace

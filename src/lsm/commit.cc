@@ -47,27 +47,30 @@ bool FreesRoom(const PreparedCommit& prepared) {
 
 }  // namespace
 
-arrow::Status EngineImpl::CheckMeta(const PreparedCommit& prepared) const {
-  if (prepared.meta.empty() && prepared.guarded.empty()) return arrow::Status::OK();
+arrow::Status EngineImpl::CheckMeta(PreparedCommit* prepared) const {
+  if (prepared->meta.empty() && prepared->guarded.empty()) return arrow::Status::OK();
   const MetaState current = CurrentMeta();
-  if (current.commit <= prepared.snapshot) return arrow::Status::OK();
+  if (current.commit <= prepared->snapshot) return arrow::Status::OK();
   std::shared_ptr<const MetaMap> then;
   {
     MutexLock lock(state_mutex_);
     for (const MetaState& state : meta_) {
-      if (state.commit <= prepared.snapshot) then = state.entries;
+      if (state.commit <= prepared->snapshot) then = state.entries;
     }
   }
   auto check = [&](const std::string& key) {
     const auto now = current.entries->find(key);
     const bool is = now != current.entries->end();
     const bool was = then && then->contains(key);
-    if (is != was || (is && now->second.commit > prepared.snapshot))
+    if (is != was || (is && now->second.commit > prepared->snapshot))
       return Conflict("'" + key + "' was changed");
     return arrow::Status::OK();
   };
-  for (const MetaChange& change : prepared.meta) ARROW_RETURN_NOT_OK(check(change.key));
-  for (const std::string& key : prepared.guarded) ARROW_RETURN_NOT_OK(check(key));
+  std::erase_if(prepared->meta, [&](const MetaChange& change) {
+    return prepared->offered.contains(change.key) && !check(change.key).ok();
+  });
+  for (const MetaChange& change : prepared->meta) ARROW_RETURN_NOT_OK(check(change.key));
+  for (const std::string& key : prepared->guarded) ARROW_RETURN_NOT_OK(check(key));
   return arrow::Status::OK();
 }
 
@@ -319,7 +322,7 @@ arrow::Status EngineImpl::ApplyCommit(PreparedCommit prepared, CommitNumber comm
 arrow::Result<CommitNumber> EngineImpl::CommitLocked(PreparedCommit* prepared) {
   if (closed_) return MakeError(ErrorCode::kTransaction, "the database was closed");
   ARROW_RETURN_NOT_OK(log_.state());
-  ARROW_RETURN_NOT_OK(CheckMeta(*prepared));
+  ARROW_RETURN_NOT_OK(CheckMeta(prepared));
   ARROW_RETURN_NOT_OK(CheckTables(*prepared));
   for (PreparedTable& table : prepared->tables) {
     ARROW_RETURN_NOT_OK(ResolveDeletions(&table));

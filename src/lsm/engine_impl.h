@@ -62,6 +62,7 @@ struct PreparedCommit {
   CommitNumber snapshot;
   std::vector<MetaChange> meta;
   std::set<std::string> guarded;
+  std::set<std::string> offered;  // keys of `meta` that are left out where they conflict
   std::vector<TableChange> table_changes;
   std::vector<PreparedTable> tables;
   // By the table whose keys they are: keys that new references are to, and keys that are gone.
@@ -105,7 +106,8 @@ class EngineImpl final : public Engine {
 
  private:
   // ---- Commit (commit.cc) ----
-  arrow::Status CheckMeta(const PreparedCommit& prepared) const REQUIRES(commit_mutex_);
+  // Takes away what was only offered and conflicts.
+  arrow::Status CheckMeta(PreparedCommit* prepared) const REQUIRES(commit_mutex_);
   arrow::Status CheckTables(const PreparedCommit& prepared) const REQUIRES(commit_mutex_);
   // Follows relocations of the rows to delete; kConflict when one is dead.
   arrow::Status ResolveDeletions(PreparedTable* table) const REQUIRES(commit_mutex_);

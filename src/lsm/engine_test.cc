@@ -293,6 +293,23 @@ TEST_F(EngineTest, AColumnIsAddedAndDroppedWithoutTouchingSegments) {
   }
 }
 
+TEST_F(EngineTest, OffersAreLeftOutWhereTheyConflict) {
+  auto a = Begin();
+  auto b = Begin();
+  auto c = Begin();
+  ASSERT_TRUE(a->OfferMeta("x", "a").ok());
+  ASSERT_TRUE(b->OfferMeta("x", "b").ok());
+  ASSERT_TRUE(b->PutMeta("y", "b").ok());
+  ASSERT_TRUE(c->OfferMeta("x", "offered").ok());
+  ASSERT_TRUE(c->PutMeta("x", "c").ok());
+  ASSERT_TRUE(a->Commit().ok());
+  EXPECT_EQ(b->GetMeta("x"), "b");
+  ASSERT_TRUE(b->Commit().ok());
+  EXPECT_EQ(GetErrorCode(c->Commit().status()), ErrorCode::kConflict);
+  EXPECT_EQ(Begin()->GetMeta("x"), "a");
+  EXPECT_EQ(Begin()->GetMeta("y"), "b");
+}
+
 TEST_F(EngineTest, MetadataIsTransactionalAndConflicts) {
   auto a = Begin();
   auto b = Begin();

@@ -1,5 +1,6 @@
 #include "lsm/row_selection.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "arrow/array/util.h"
@@ -27,14 +28,15 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeViews(const arrow::ArrayData& d
   ARROW_ASSIGN_OR_RAISE(auto buffer,
                         arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(View))));
   auto* out = reinterpret_cast<View*>(buffer->mutable_data());
-  for (int64_t i = 0; i < count; ++i) out[i] = views[rows[i]];
+  const bool all = std::ranges::none_of(rows, [](int64_t row) { return row < 0; });
+  for (int64_t i = 0; i < count; ++i) out[i] = rows[i] < 0 ? View{} : views[rows[i]];
   auto buffers = data.buffers;
   buffers[1] = std::move(buffer);
   int64_t nulls = 0;
-  if (data.MayHaveNulls()) {
+  if (data.MayHaveNulls() || !all) {
     ARROW_ASSIGN_OR_RAISE(auto validity, arrow::AllocateEmptyBitmap(count));
     for (int64_t i = 0; i < count; ++i) {
-      const bool valid = data.IsValid(rows[i]);
+      const bool valid = rows[i] >= 0 && data.IsValid(rows[i]);
       arrow::bit_util::SetBitTo(validity->mutable_data(), i, valid);
       nulls += !valid;
     }
@@ -51,8 +53,14 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeSlices(const arrow::Array& arra
   arrow::ArrayVector slices;
   for (size_t i = 0; i < rows.size();) {
     size_t end = i + 1;
-    while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
-    slices.push_back(array.Slice(rows[i], static_cast<int64_t>(end - i)));
+    const int64_t step = rows[i] < 0 ? 0 : 1;
+    while (end < rows.size() && rows[end] == rows[end - 1] + step) ++end;
+    const auto count = static_cast<int64_t>(end - i);
+    if (rows[i] < 0) {
+      ARROW_ASSIGN_OR_RAISE(slices.emplace_back(), arrow::MakeArrayOfNull(array.type(), count));
+    } else {
+      slices.push_back(array.Slice(rows[i], count));
+    }
     i = end;
   }
   return Concatenated(slices);
@@ -70,6 +78,12 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arro
   auto taken =
       arrow::compute::Take(*array, places, arrow::compute::TakeOptions::NoBoundsCheck(), &context);
   return taken.status().IsNotImplemented() ? TakeSlices(*array, rows) : taken;
+}
+
+arrow::Result<std::shared_ptr<arrow::Array>> TakeRowsOrNull(
+    const std::shared_ptr<arrow::Array>& array, std::span<const int64_t> rows) {
+  if (IsViewType(*array->type())) return TakeViews(*array->data(), rows);
+  return TakeSlices(*array, rows);
 }
 
 std::vector<int64_t> RowsOfMask(const MaskWords& mask, int64_t first) {

@@ -18,6 +18,11 @@ namespace pyralog::lsm {
 arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const std::shared_ptr<arrow::Array>& array,
                                                       std::span<const int64_t> rows);
 
+// The same without Arrow's kernels, which are faster but do not know every type; and a place may be
+// -1, where the result is null.
+arrow::Result<std::shared_ptr<arrow::Array>> TakeRowsOrNull(
+    const std::shared_ptr<arrow::Array>& array, std::span<const int64_t> rows);
+
 // The set bits of `mask` as numbers that count from `first`.
 std::vector<int64_t> RowsOfMask(const MaskWords& mask, int64_t first = 0);
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "arrow/extension_type.h"
 #include "arrow/util/bit_util.h"
 #include "arrow/util/checked_cast.h"
+#include "lsm/row_selection.h"
 #include "lsm/string_dictionary.h"
 
 namespace pyralog::lsm {
@@ -160,10 +163,16 @@ arrow::Result<ArrayDataPtr> DecodeDictionary(const arrow::ArrayData& data) {
   indices->type = type.index_type();
   indices->dictionary = nullptr;
   auto context = SingleThreaded();
-  ARROW_ASSIGN_OR_RAISE(
-      arrow::Datum values,
-      arrow::compute::Take(arrow::Datum(data.dictionary), arrow::Datum(indices),
-                           arrow::compute::TakeOptions::NoBoundsCheck(), &context));
+  auto taken = arrow::compute::Take(arrow::Datum(data.dictionary), arrow::Datum(indices),
+                                    arrow::compute::TakeOptions::NoBoundsCheck(), &context);
+  if (taken.status().IsNotImplemented()) {
+    const arrow::DictionaryArray encoded(data.Copy());
+    std::vector<int64_t> rows;
+    for (int64_t i = 0; i < data.length; ++i)
+      rows.push_back(encoded.IsValid(i) ? encoded.GetValueIndex(i) : -1);
+    taken = TakeRowsOrNull(encoded.dictionary(), rows);
+  }
+  ARROW_ASSIGN_OR_RAISE(const arrow::Datum values, std::move(taken));
   return Rewrite(values.array());
 }
 
@@ -201,6 +210,23 @@ arrow::Result<ArrayDataPtr> Rewrite(const ArrayDataPtr& data) {
   return result;
 }
 
+// A number for each distinct view, in order of appearance; `first` gets a row of each.
+arrow::Result<std::shared_ptr<arrow::Array>> NumbersOfViews(const arrow::BinaryViewArray& views,
+                                                            std::vector<int64_t>* first) {
+  std::unordered_map<std::string_view, int32_t> seen;
+  arrow::Int32Builder numbers;
+  for (int64_t i = 0; i < views.length(); ++i) {
+    if (views.IsNull(i)) {
+      ARROW_RETURN_NOT_OK(numbers.AppendNull());
+      continue;
+    }
+    const auto [it, added] = seen.emplace(views.GetView(i), static_cast<int32_t>(first->size()));
+    if (added) first->push_back(i);
+    ARROW_RETURN_NOT_OK(numbers.Append(it->second));
+  }
+  return numbers.Finish();
+}
+
 // Every value becomes an entry of its own, where Arrow cannot tell which are equal.
 arrow::Result<std::shared_ptr<arrow::Array>> RowNumbers(const arrow::Array& values) {
   arrow::Int32Builder numbers;
@@ -219,7 +245,12 @@ arrow::Result<std::shared_ptr<arrow::Array>> EncodeDictionary(
   const auto encoded = arrow::compute::DictionaryEncode(
       entries, arrow::compute::DictionaryEncodeOptions::Defaults(), &context);
   std::shared_ptr<arrow::Array> indices;
-  if (encoded.ok()) {
+  if (IsView(*entries->type())) {
+    std::vector<int64_t> rows;
+    ARROW_ASSIGN_OR_RAISE(
+        indices, NumbersOfViews(checked_cast<const arrow::BinaryViewArray&>(*entries), &rows));
+    ARROW_ASSIGN_OR_RAISE(entries, TakeRows(entries, rows));
+  } else if (encoded.ok()) {
     const auto array = encoded->make_array();
     const auto& dictionary = checked_cast<const arrow::DictionaryArray&>(*array);
     indices = dictionary.indices();

@@ -42,6 +42,9 @@ class Transaction {
       const std::function<void(const std::string& key, const std::string& value)>& visit) const = 0;
   virtual arrow::Status PutMeta(std::string key, std::string value) = 0;
   virtual arrow::Status DeleteMeta(std::string_view key) = 0;
+  // As PutMeta, but where Commit would fail with kConflict for this entry, the change is left out. A
+  // change by PutMeta, before or behind, takes its place.
+  virtual arrow::Status OfferMeta(std::string key, std::string value) = 0;
   // Commit fails with kConflict when this entry was changed by another since the snapshot, though
   // it is only read here (the schema of a new table, say).
   virtual void GuardMeta(std::string key) = 0;

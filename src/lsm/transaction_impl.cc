@@ -80,18 +80,16 @@ void TransactionImpl::ScanMeta(
   for (const auto& [key, value] : found) visit(key, value);
 }
 
-arrow::Status TransactionImpl::PutMeta(std::string key, std::string value) {
+arrow::Status TransactionImpl::SetMeta(std::string key, std::optional<std::string> value,
+                                       bool offered) {
   MutexLock lock(mutex_);
   ARROW_RETURN_NOT_OK(CheckOpen());
+  if (!offered) {
+    offered_.erase(key);
+  } else if (!meta_.contains(key)) {
+    offered_.insert(key);
+  }
   meta_[std::move(key)] = std::move(value);
-  ++number_;
-  return arrow::Status::OK();
-}
-
-arrow::Status TransactionImpl::DeleteMeta(std::string_view key) {
-  MutexLock lock(mutex_);
-  ARROW_RETURN_NOT_OK(CheckOpen());
-  meta_[std::string(key)] = std::nullopt;
   ++number_;
   return arrow::Status::OK();
 }
@@ -423,6 +421,7 @@ arrow::Result<PreparedCommit> TransactionImpl::Prepare() {
   PreparedCommit prepared;
   prepared.snapshot = snapshot_.commit;
   prepared.guarded = guarded_;
+  prepared.offered = offered_;
   for (const auto& [key, value] : meta_) prepared.meta.push_back({key, value});
   for (const TableChange& change : table_changes_) {
     // What was created and dropped here never was.
@@ -488,6 +487,7 @@ void TransactionImpl::End() {
   ended_ = true;
   tables_.clear();
   meta_.clear();
+  offered_.clear();
   table_changes_.clear();
   const CommitNumber commit = snapshot_.commit;
   snapshot_.tables = nullptr;

@@ -32,8 +32,15 @@ class TransactionImpl final : public Transaction {
   void ScanMeta(std::string_view prefix,
                 const std::function<void(const std::string&, const std::string&)>& visit)
       const override EXCLUDES(mutex_);
-  arrow::Status PutMeta(std::string key, std::string value) override EXCLUDES(mutex_);
-  arrow::Status DeleteMeta(std::string_view key) override EXCLUDES(mutex_);
+  arrow::Status PutMeta(std::string key, std::string value) override EXCLUDES(mutex_) {
+    return SetMeta(std::move(key), std::move(value), /*offered=*/false);
+  }
+  arrow::Status DeleteMeta(std::string_view key) override EXCLUDES(mutex_) {
+    return SetMeta(std::string(key), std::nullopt, /*offered=*/false);
+  }
+  arrow::Status OfferMeta(std::string key, std::string value) override EXCLUDES(mutex_) {
+    return SetMeta(std::move(key), std::move(value), /*offered=*/true);
+  }
   void GuardMeta(std::string key) override EXCLUDES(mutex_);
   CommitNumber meta_version() const override { return snapshot_.meta.commit; }
   bool has_meta_changes() const override EXCLUDES(mutex_);
@@ -57,6 +64,10 @@ class TransactionImpl final : public Transaction {
   void Rollback() override EXCLUDES(mutex_);
 
  private:
+  // nullopt: deleted.
+  arrow::Status SetMeta(std::string key, std::optional<std::string> value, bool offered)
+      EXCLUDES(mutex_);
+
   // A source of the snapshot, with what this transaction deleted of it.
   struct CommittedSource {
     RowSourcePtr source;
@@ -183,6 +194,7 @@ class TransactionImpl final : public Transaction {
   uint64_t spilled_bytes_ GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::optional<std::string>, std::less<>> meta_ GUARDED_BY(mutex_);
   std::set<std::string> guarded_ GUARDED_BY(mutex_);
+  std::set<std::string> offered_ GUARDED_BY(mutex_);  // keys of meta_
   std::vector<TableChange> table_changes_ GUARDED_BY(mutex_);
   std::map<TableId, OwnTable> tables_ GUARDED_BY(mutex_);
 

@@ -195,6 +195,7 @@ void AlterColumnType(duckdb::ClientContext& context, SqlTransaction& transaction
   column.type = made.type;
   column.sql_type = made.sql_type;
   column.arrow_first = false;
+  column.dictionaries.clear();
   column.metadata = nullptr;  // it may say which extension type the old one was
   const bool in_key = std::ranges::find(table.key, change.column) != table.key.end();
   if (in_key) ThrowIfError(CheckKeyColumn(column));

@@ -11,6 +11,7 @@
 #include "pyralog/error.h"
 #include "sql/arrow_types.h"
 #include "sql/arrow_vectors.h"
+#include "sql/dictionary_column.h"
 
 namespace pyralog::sql {
 namespace {
@@ -62,6 +63,7 @@ class DecodingReader final : public arrow::RecordBatchReader {
         if (column.name == field->name() && IsEnumColumn(column)) {
           field = field->WithType(arrow::dictionary(field->type(), arrow::utf8()));
         }
+        has_entries_ = has_entries_ || (column.name == field->name() && HasEntries(column));
       }
     }
     schema_ = arrow::schema(std::move(fields), rows_->schema()->metadata());
@@ -70,6 +72,10 @@ class DecodingReader final : public arrow::RecordBatchReader {
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     ARROW_RETURN_NOT_OK(rows_->ReadNext(batch));
+    if (*batch == nullptr && !given_ && has_entries_) {
+      ARROW_ASSIGN_OR_RAISE(*batch, arrow::RecordBatch::MakeEmpty(rows_->schema()));
+    }
+    given_ = true;
     if (*batch != nullptr) {
       ARROW_ASSIGN_OR_RAISE(*batch, DecodeEnums(table_, *batch));
     }
@@ -81,10 +87,12 @@ class DecodingReader final : public arrow::RecordBatchReader {
   const catalog::TableDef table_;
   const std::shared_ptr<arrow::RecordBatchReader> rows_;
   std::shared_ptr<arrow::Schema> schema_;
+  bool has_entries_ = false;
+  bool given_ = false;
 };
 
-bool HasEnum(const catalog::TableDef& table) {
-  return std::ranges::any_of(table.columns, IsEnumColumn);
+bool IsDecoded(const catalog::ColumnDef& column) {
+  return IsEnumColumn(column) || HasEntries(column);
 }
 
 }  // namespace
@@ -123,7 +131,12 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> DecodeEnums(
   std::shared_ptr<arrow::RecordBatch> decoded = rows;
   for (int i = 0; i < rows->num_columns(); ++i) {
     for (const catalog::ColumnDef& column : table.columns) {
-      if (column.name != rows->column_name(i) || !IsEnumColumn(column)) continue;
+      if (column.name != rows->column_name(i) || !IsDecoded(column)) continue;
+      if (!IsEnumColumn(column)) {
+        ARROW_ASSIGN_OR_RAISE(const auto array, WithEntries(rows->column(i), column));
+        ARROW_ASSIGN_OR_RAISE(decoded, decoded->SetColumn(i, rows->schema()->field(i), array));
+        continue;
+      }
       ARROW_ASSIGN_OR_RAISE(const auto values, ValuesOf(column));
       auto type = arrow::dictionary(column.type, arrow::utf8());
       ARROW_ASSIGN_OR_RAISE(const auto array,
@@ -137,7 +150,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> DecodeEnums(
 
 std::shared_ptr<arrow::RecordBatchReader> DecodeEnums(
     const catalog::TableDef& table, std::shared_ptr<arrow::RecordBatchReader> rows) {
-  if (!HasEnum(table)) return rows;
+  if (std::ranges::none_of(table.columns, IsDecoded)) return rows;
   return std::make_shared<DecodingReader>(table, std::move(rows));
 }
 

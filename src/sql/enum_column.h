@@ -22,7 +22,9 @@ arrow::Result<std::shared_ptr<arrow::Array>> EncodeEnum(const catalog::ColumnDef
 // kNotSupported when an enum stands inside the column's type, which only SQL can check.
 arrow::Status CheckNoInnerEnum(const catalog::ColumnDef& column);
 
-// Rows with enum columns as dictionaries. Columns are found by their names.
+// Rows with enum columns as dictionaries, and with the entries that columns of Arrow dictionaries have
+// (dictionary_column.h). Columns are found by their names. A reader gives an empty batch where there
+// are no rows and entries.
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> DecodeEnums(
     const catalog::TableDef& table, const std::shared_ptr<arrow::RecordBatch>& rows);
 std::shared_ptr<arrow::RecordBatchReader> DecodeEnums(

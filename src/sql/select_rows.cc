@@ -9,7 +9,7 @@
 #include "arrow/builder.h"
 #include "arrow/compute/api_vector.h"
 #include "arrow/extension_type.h"
-#include "lsm/segment_encoding.h"
+#include "lsm/row_selection.h"
 
 namespace pyralog::sql {
 namespace {
@@ -29,27 +29,6 @@ bool HasRuns(const arrow::DataType& type) {
          std::ranges::any_of(type.fields(), [](const std::shared_ptr<arrow::Field>& field) {
            return HasRuns(*field->type());
          });
-}
-
-// Neighbours are sliced, and the slices joined.
-arrow::Result<std::shared_ptr<arrow::Array>> TakeBySlices(const arrow::Array& array,
-                                                          std::span<const int64_t> positions) {
-  if (positions.empty()) return arrow::MakeEmptyArray(array.type());
-  arrow::ArrayVector slices;
-  for (size_t begin = 0; begin < positions.size();) {
-    const int64_t first = positions[begin];
-    const int64_t step = first < 0 ? 0 : 1;
-    size_t end = begin + 1;
-    while (end < positions.size() && positions[end] == positions[end - 1] + step) ++end;
-    const auto count = static_cast<int64_t>(end - begin);
-    if (first < 0) {
-      ARROW_ASSIGN_OR_RAISE(slices.emplace_back(), arrow::MakeArrayOfNull(array.type(), count));
-    } else {
-      slices.push_back(array.Slice(first, count));
-    }
-    begin = end;
-  }
-  return lsm::Concatenated(slices);
 }
 
 // Appends the rows at `positions` run by run, so that neighbours are copied together.
@@ -87,7 +66,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeByBuilder(const arrow::Array& a
 
 arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const arrow::Array& array,
                                                       std::span<const int64_t> positions) {
-  if (HasRuns(*array.type())) return TakeBySlices(array, positions);
+  if (HasRuns(*array.type())) return lsm::TakeRowsOrNull(arrow::MakeArray(array.data()), positions);
   if (HasViews(*array.type())) return TakeByBuilder(array, positions);
   arrow::Int64Builder indices;
   ARROW_RETURN_NOT_OK(indices.Reserve(static_cast<int64_t>(positions.size())));

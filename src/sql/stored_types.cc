@@ -11,6 +11,7 @@
 #include "pyralog/error.h"
 #include "sql/arrow_types.h"
 #include "sql/arrow_vectors_fill.h"
+#include "sql/dictionary_column.h"
 #include "sql/errors.h"
 #include "sql/stored_values.h"
 
@@ -124,25 +125,6 @@ bool TakesAllSqlValues(const arrow::DataType& stored) {
   }
 }
 
-// What cannot be stored, anywhere in the type.
-arrow::Status CheckStored(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::EXTENSION) {
-    return CheckStored(*static_cast<const arrow::ExtensionType&>(type).storage_type());
-  }
-  if (type.id() == arrow::Type::DICTIONARY) {
-    const auto& dictionary = static_cast<const arrow::DictionaryType&>(type);
-    if (dictionary.ordered()) {
-      return MakeError(ErrorCode::kNotSupported,
-                       "type " + type.ToString() +
-                           " cannot be stored, because the order of a dictionary's entries is not "
-                           "kept; use a dictionary that is not ordered, or SQL's ENUM, which is");
-    }
-    return CheckStored(*dictionary.value_type());
-  }
-  for (const auto& field : type.fields()) ARROW_RETURN_NOT_OK(CheckStored(*field->type()));
-  return arrow::Status::OK();
-}
-
 // The field as every later reader of the stored schema sees it: extension types that this build
 // does not know are their storage, with a name in the field's metadata.
 arrow::Result<std::shared_ptr<arrow::Field>> AsRead(const arrow::Field& field) {
@@ -180,7 +162,7 @@ arrow::Result<LogicalType> SqlViewOf(const arrow::DataType& type) {
 }
 
 arrow::Result<catalog::ColumnDef> ColumnFromField(const arrow::Field& field) {
-  const arrow::Status stored = CheckStored(*field.type());
+  const arrow::Status stored = CheckDictionaries(*field.type());
   if (!stored.ok()) {
     return MakeError(GetErrorCode(stored), "column \"" + field.name() + "\": " + stored.message());
   }

@@ -8,6 +8,7 @@
 #include "arrow/extension_type.h"
 #include "lsm/key.h"
 #include "pyralog/error.h"
+#include "sql/dictionary_column.h"
 #include "sql/enum_column.h"
 #include "sql/select_rows.h"
 #include "sql/sql_text.h"
@@ -84,6 +85,15 @@ arrow::Status CheckIdentities(const catalog::TableDef& table, const arrow::Schem
                                                  " is GENERATED ALWAYS AS IDENTITY; leave it out");
   }
   return arrow::Status::OK();
+}
+
+// Whether the batch has the column in its type. Otherwise its dictionaries say nothing: a cast made
+// them.
+bool IsGivenAsStored(const arrow::RecordBatch& batch, const catalog::ColumnDef& column) {
+  const auto found = FindColumn(*batch.schema(), column.name);
+  if (!found.ok()) return false;
+  const std::shared_ptr<arrow::Array>& given = batch.column(*found);
+  return given->type()->Equals(*column.type) || WithStorageOf(given, column.type) != nullptr;
 }
 
 // Rows in the order of `ids`, all null where an id is -1.
@@ -260,19 +270,45 @@ arrow::Status TableTransaction::Append(std::string_view table,
                                        const std::shared_ptr<arrow::RecordBatch>& batch) {
   ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
   ARROW_RETURN_NOT_OK(CheckIdentities(*definition, *batch->schema()));
-  ARROW_ASSIGN_OR_RAISE(const auto rows, Conform(definition, *batch));
-  ARROW_RETURN_NOT_OK(AppendRows(definition->id, rows, /*wrote=*/false));
+  ARROW_ASSIGN_OR_RAISE(NewRows rows, Prepare(definition, *batch));
+  ARROW_RETURN_NOT_OK(Write(definition->id, std::move(rows), /*wrote=*/false));
   return CheckReferences();
 }
 
-arrow::Status TableTransaction::AppendRows(TableId table,
-                                           const std::shared_ptr<arrow::RecordBatch>& rows,
-                                           bool wrote) {
-  arrow::RecordBatchVector parts;
-  arrow::Status status = AppendOfSchema(rows, &parts);
-  for (const auto& part : parts) {
+arrow::Result<TableTransaction::NewRows> TableTransaction::Prepare(
+    const TablePtr& table, const arrow::RecordBatch& batch) {
+  ARROW_ASSIGN_OR_RAISE(const auto conformed, Conform(table, batch));
+  NewRows rows;
+  ARROW_RETURN_NOT_OK(AppendOfSchema(conformed, &rows.parts));
+  rows.whole = conformed;
+  for (size_t i = 0; i < table->columns.size(); ++i) {
+    if (!HasDictionary(table->columns[i])) continue;
+    if (!rows.table) rows.table = *table;
+    catalog::ColumnDef& column = rows.table->columns[i];
+    const int at = static_cast<int>(i);
+    if (IsGivenAsStored(batch, column)) {
+      ARROW_ASSIGN_OR_RAISE(const EntryChange change, TakeEntries(*conformed->column(at), &column));
+      rows.change = std::max(rows.change, change);
+    }
+    for (const auto& part : rows.parts)
+      ARROW_RETURN_NOT_OK(CheckEntries(*part->column(at), column));
+  }
+  return rows;
+}
+
+arrow::Status TableTransaction::Write(TableId table, NewRows rows, bool wrote) {
+  arrow::Status status;
+  for (const auto& part : rows.parts) {
     if (status.ok()) status = begun_.transaction->storage().Append(table, part);
     wrote = wrote || status.ok();
+  }
+  if (status.ok() && rows.change != EntryChange::kNone) {
+    const auto entry = begun_.transaction->Find(rows.table->schema, rows.table->name);
+    status = entry.status();
+    if (status.ok()) {
+      status = begun_.transaction->KeepDictionaries(**entry, *std::move(rows.table),
+                                                    rows.change == EntryChange::kNeeded);
+    }
   }
   if (!status.ok() && wrote) failed_ = status;
   return status;
@@ -287,13 +323,13 @@ arrow::Status TableTransaction::CheckReferences() {
 arrow::Status TableTransaction::Put(std::string_view table,
                                     const std::shared_ptr<arrow::RecordBatch>& rows) {
   ARROW_ASSIGN_OR_RAISE(const TablePtr definition, FindTable(table));
-  ARROW_ASSIGN_OR_RAISE(const auto conformed, Conform(definition, *rows));
+  ARROW_ASSIGN_OR_RAISE(NewRows made, Prepare(definition, *rows));
   lsm::Transaction& storage = begun_.transaction->storage();
   ARROW_ASSIGN_OR_RAISE(const auto view, storage.View(definition->id));
-  ARROW_ASSIGN_OR_RAISE(std::vector<int64_t> ids, Lookup(*definition, *view, *conformed));
+  ARROW_ASSIGN_OR_RAISE(std::vector<int64_t> ids, Lookup(*definition, *view, *made.whole));
   std::erase(ids, -1);
   ARROW_RETURN_NOT_OK(storage.Delete(definition->id, ids).status());
-  ARROW_RETURN_NOT_OK(AppendRows(definition->id, conformed, /*wrote=*/!ids.empty()));
+  ARROW_RETURN_NOT_OK(Write(definition->id, std::move(made), /*wrote=*/!ids.empty()));
   return CheckReferences();
 }
 

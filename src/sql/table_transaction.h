@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pyralog/database.h"
+#include "sql/dictionary_column.h"
 #include "sql/row_expressions.h"
 #include "sql/shared_database.h"
 
@@ -53,10 +54,17 @@ class TableTransaction final : public Transaction {
                                                              const arrow::RecordBatch& batch);
   arrow::Result<std::shared_ptr<arrow::Array>> MissingColumn(const TablePtr& table, int column,
                                                              int64_t rows);
-  // Rows of Conform. When they fail, and `wrote` says that the call wrote before or some of them were
-  // written, nothing can be committed.
-  arrow::Status AppendRows(TableId table, const std::shared_ptr<arrow::RecordBatch>& rows,
-                           bool wrote);
+  // Rows to append: what Append and Put are given.
+  struct NewRows {
+    std::shared_ptr<arrow::RecordBatch> whole;  // as Conform gives them
+    arrow::RecordBatchVector parts;             // of the table's types
+    std::optional<catalog::TableDef> table;     // with the entries of dictionaries that are new
+    EntryChange change = EntryChange::kNone;
+  };
+  arrow::Result<NewRows> Prepare(const TablePtr& table, const arrow::RecordBatch& batch);
+  // When it fails, and `wrote` says that the call wrote before, or some rows were written, nothing can
+  // be committed.
+  arrow::Status Write(TableId table, NewRows rows, bool wrote);
   // Row id of each key in `keys` (key columns by name), or -1.
   arrow::Result<std::vector<int64_t>> Lookup(const catalog::TableDef& table,
                                              const lsm::TableView& view,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "sql/dictionary_column.h"
 #include "sql/errors.h"
 #include "sql/table_scan.h"
 
@@ -41,6 +42,10 @@ void AppendRows(SqlTransaction& transaction, const catalog::TableDef& table,
   ThrowIfError(AppendOfSchema(rows, &parts));
   arrow::Status status;
   for (const auto& part : parts) {
+    for (size_t i = 0; i < table.columns.size(); ++i) {
+      if (table.columns[i].arrow_first)
+        ThrowIfError(CheckEntries(*part->column(static_cast<int>(i)), table.columns[i]));
+    }
     if (status.ok()) status = transaction.state().storage().Append(table.id, part);
   }
   if (status.ok()) return;

@@ -68,6 +68,7 @@ def _encoded() -> Iterator[pa.Array]:
             indices = pa.array([0, 1, None, 0], index)
             yield pa.DictionaryArray.from_arrays(indices, pa.array(["x", "y"]))
             yield pa.DictionaryArray.from_arrays(indices, pa.array([7, 8], pa.int64()))
+            yield pa.DictionaryArray.from_arrays(indices, pa.array(["never", "x"]), ordered=True)
     for ends in (pa.int16(), pa.int32(), pa.int64()):
         yield pa.RunEndEncodedArray.from_arrays(pa.array([2, 3, 7], ends), pa.array(["x", None, "y"]))
 
@@ -176,7 +177,7 @@ NOT_BY_SQL = {
 def test_sql_keeps_values_or_refuses_by_name(con: pyralog.Connection, i: int) -> None:
     whole = _table_of(ALL[i])
     con.create_table("t", whole)
-    copy = con.create_table("u", whole.schema)
+    copy = con.create_table("u", whole[:0])
     try:
         assert con.execute("INSERT INTO u FROM t").rowcount == whole.num_rows
     except pyralog.DataError as error:
@@ -194,15 +195,9 @@ def _short(kind: pa.DataType) -> str:
     return "map<string, int32, keys_sorted>" if isinstance(kind, pa.MapType) and kind.keys_sorted else text
 
 
-@pytest.mark.parametrize(
-    ("kind", "says"),
-    [
-        (pa.dictionary(pa.int8(), pa.string(), ordered=True), "ENUM"),
-        (pa.list_(pa.dictionary(pa.int8(), pa.string(), ordered=True)), "ENUM"),
-    ],
-)
-def test_types_that_cannot_be_stored(con: pyralog.Connection, kind: pa.DataType, says: str) -> None:
-    with pytest.raises(pyralog.NotSupportedError, match=f'column "b".*{says}'):
+def test_types_that_cannot_be_stored(con: pyralog.Connection) -> None:
+    kind = pa.dictionary(pa.int8(), pa.list_(pa.dictionary(pa.int8(), pa.string(), ordered=True)))
+    with pytest.raises(pyralog.NotSupportedError, match=r'column "b".*inside the entries'):
         con.create_table("t", pa.schema({"a": pa.int8(), "b": kind}))
     with pytest.raises(pyralog.ProgrammingError, match="no table"):
         con.table("t")
