@@ -1,8 +1,10 @@
 #include "catalog/catalog.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "arrow/compute/cast.h"
+#include "base/thread_annotations.h"
 #include "pyralog/error.h"
 
 namespace pyralog::catalog {
@@ -133,15 +135,43 @@ void TakeOwnId(TableDef* def) {
   }
 }
 
+// Entries that were read last, by what they were read from: each call of a transaction reads its
+// table's. Thread-safe.
+class ReadEntries {
+ public:
+  arrow::Result<EntryPtr> Read(const std::string& json) {
+    {
+      MutexLock lock(mutex_);
+      if (const auto found = by_json_.find(json); found != by_json_.end()) return found->second;
+    }
+    ARROW_ASSIGN_OR_RAISE(EntryPtr entry, EntryFromJson(json));
+    MutexLock lock(mutex_);
+    bytes_ += json.size();
+    if (by_json_.size() >= kMostEntries || bytes_ > kMostBytes) {
+      by_json_.clear();
+      bytes_ = json.size();
+    }
+    by_json_.emplace(json, entry);
+    return entry;
+  }
+
+ private:
+  static constexpr size_t kMostEntries = 256;
+  static constexpr size_t kMostBytes = size_t{8} << 20;
+  Mutex mutex_;
+  std::unordered_map<std::string, EntryPtr> by_json_ GUARDED_BY(mutex_);
+  size_t bytes_ GUARDED_BY(mutex_) = 0;  // of their texts
+};
+
 class CatalogTransaction final : public Transaction {
  public:
-  explicit CatalogTransaction(std::unique_ptr<lsm::Transaction> storage)
-      : storage_(std::move(storage)) {}
+  CatalogTransaction(std::unique_ptr<lsm::Transaction> storage, std::shared_ptr<ReadEntries> read)
+      : storage_(std::move(storage)), read_(std::move(read)) {}
 
   arrow::Result<EntryPtr> Find(std::string_view schema, std::string_view name) override {
     const auto json = storage_->GetMeta(EntryKey(schema, name));
     if (!json) return EntryPtr();
-    return EntryFromJson(*json);
+    return read_->Read(*json);
   }
 
   arrow::Result<bool> HasSchema(std::string_view schema) override {
@@ -539,6 +569,7 @@ class CatalogTransaction final : public Transaction {
   }
 
   std::unique_ptr<lsm::Transaction> storage_;
+  const std::shared_ptr<ReadEntries> read_;
   uint64_t changes_ = 0;
 };
 
@@ -550,13 +581,14 @@ class EngineCatalog final : public Catalog {
 
   arrow::Result<std::unique_ptr<Transaction>> Begin() override {
     ARROW_ASSIGN_OR_RAISE(auto storage, engine_->Begin());
-    return std::make_unique<CatalogTransaction>(std::move(storage));
+    return std::make_unique<CatalogTransaction>(std::move(storage), read_);
   }
   lsm::Engine& engine() override { return *engine_; }
   Sequences& sequences() override { return sequences_; }
 
  private:
   const std::unique_ptr<lsm::Engine> engine_;
+  const std::shared_ptr<ReadEntries> read_ = std::make_shared<ReadEntries>();
   Sequences sequences_;
 };
 

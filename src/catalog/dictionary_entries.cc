@@ -1,7 +1,6 @@
 #include "catalog/dictionary_entries.h"
 
 #include <cmath>
-#include <mutex>
 #include <utility>
 
 #include "arrow/array/util.h"
@@ -20,17 +19,6 @@ namespace pyralog::catalog {
 namespace {
 
 using ArrayPtr = std::shared_ptr<arrow::Array>;
-
-// Entries that were read last, by their texts: an entry of the catalog is read for every call.
-constexpr size_t kMostRead = 64;
-struct ReadEntries {
-  std::mutex mutex;
-  std::unordered_map<std::string, DictionaryEntriesPtr> by_text;  // guarded by mutex
-};
-ReadEntries& LastRead() {
-  static auto& read = *std::make_unique<ReadEntries>().release();
-  return read;
-}
 
 template <class Array>
 std::vector<std::string> BytesOfEach(const arrow::Array& values) {
@@ -132,20 +120,11 @@ arrow::Result<DictionaryEntriesPtr> DictionaryEntries::Make(ArrayPtr values, std
 }
 
 arrow::Result<DictionaryEntriesPtr> DictionaryEntries::FromText(const std::string& text) {
-  ReadEntries& read = LastRead();
-  {
-    const std::lock_guard lock(read.mutex);
-    if (const auto it = read.by_text.find(text); it != read.by_text.end()) return it->second;
-  }
   const auto values = FromStream(text);
   auto made = values.ok() ? Make(*values, text) : values.status();
-  if (!made.ok()) {
-    return MakeError(ErrorCode::kDamaged,
-                     "the entries of a dictionary cannot be read: " + made.status().message());
-  }
-  const std::lock_guard lock(read.mutex);
-  if (read.by_text.size() >= kMostRead) read.by_text.clear();
-  return read.by_text.emplace(text, *std::move(made)).first->second;
+  if (made.ok()) return made;
+  return MakeError(ErrorCode::kDamaged,
+                   "the entries of a dictionary cannot be read: " + made.status().message());
 }
 
 arrow::Result<std::vector<int64_t>> DictionaryEntries::PositionsOf(const ArrayPtr& values) const {

@@ -22,7 +22,7 @@ class DictionaryEntries {
  public:
   // kInvalidArgument says which entry is null, or there twice.
   static arrow::Result<DictionaryEntriesPtr> Make(std::shared_ptr<arrow::Array> values);
-  // What text() says; kDamaged for anything else. Equal texts may give the same object.
+  // What text() says; kDamaged for anything else.
   static arrow::Result<DictionaryEntriesPtr> FromText(const std::string& text);
 
   // base64 of an Arrow IPC stream of one batch, whose only column they are.

@@ -49,7 +49,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeViews(const arrow::ArrayData& d
 
 arrow::Result<std::shared_ptr<arrow::Array>> TakeSlices(const arrow::Array& array,
                                                         std::span<const int64_t> rows) {
-  if (rows.empty()) return arrow::MakeEmptyArray(array.type());
+  if (rows.empty()) return array.Slice(0, 0);
   arrow::ArrayVector slices;
   for (size_t i = 0; i < rows.size();) {
     size_t end = i + 1;

@@ -247,7 +247,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> SourceView::FetchColumn(
                           FromStorage(array, schema_->arrow->field(column)->type()));
     i = end;
   }
-  if (parts.empty()) return arrow::MakeEmptyArray(schema_->arrow->field(column)->type());
+  // Arrow makes arrays of nulls of every type, and empty ones of most.
+  if (parts.empty()) return arrow::MakeArrayOfNull(schema_->arrow->field(column)->type(), 0);
   return Concatenated(parts);
 }
 

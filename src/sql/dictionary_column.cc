@@ -7,13 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "arrow/array/concatenate.h"
 #include "arrow/array/util.h"
 #include "arrow/buffer_builder.h"
-#include "arrow/compute/api_vector.h"
 #include "arrow/extension_type.h"
 #include "arrow/scalar.h"
-#include "arrow/util/bit_util.h"
+#include "arrow/util/byte_size.h"
+#include "lsm/row_selection.h"
 #include "lsm/segment_encoding.h"
 #include "pyralog/error.h"
 #include "sql/sql_text.h"
@@ -75,31 +74,37 @@ int64_t MostEntries(const arrow::DictionaryType& type) {
   return int64_t{1} << (arrow::is_signed_integer(type.index_type()->id()) ? bits - 1 : bits);
 }
 
+// Calls with a number of the indices' width: they are never negative, so that is all there is to know
+// of their type.
+template <class Call>
+void WithWidth(const arrow::DictionaryType& type, Call call) {
+  switch (type.index_type()->byte_width()) {
+    case 1:
+      return call(uint8_t{});
+    case 2:
+      return call(uint16_t{});
+    case 4:
+      return call(uint32_t{});
+    default:
+      return call(uint64_t{});
+  }
+}
+
+// Calls with the index of each row; -1: null.
 template <class Visit>
 void VisitIndices(const arrow::ArrayData& data, const arrow::DictionaryType& type, Visit visit) {
-  // Indices are never negative, so a width is all there is to know of their type.
-  const auto each = [&]<class T>(T) {
+  WithWidth(type, [&]<class T>(T) {
     const T* indices = data.GetValues<T>(1);
     const bool nulls = data.MayHaveNulls();
     for (int64_t i = 0; i < data.length; ++i)
-      visit(i, nulls && data.IsNull(i) ? -1 : static_cast<int64_t>(indices[i]));
-  };
-  switch (type.index_type()->byte_width()) {
-    case 1:
-      return each(uint8_t{});
-    case 2:
-      return each(uint16_t{});
-    case 4:
-      return each(uint32_t{});
-    default:
-      return each(uint64_t{});
-  }
+      visit(nulls && data.IsNull(i) ? -1 : static_cast<int64_t>(indices[i]));
+  });
 }
 
 // Which entries of the array's dictionary some row has.
 std::vector<bool> UsedEntries(const arrow::ArrayData& data, const arrow::DictionaryType& type) {
   std::vector<bool> used(data.dictionary->length);
-  VisitIndices(data, type, [&](int64_t, int64_t index) {
+  VisitIndices(data, type, [&](int64_t index) {
     if (index >= 0) used[index] = true;
   });
   return used;
@@ -204,6 +209,8 @@ class EntryTaker {
       if (values->length() <= kept->size()) return kept;
       if (!kept->Equals(*values->Slice(0, kept->size()))) return kept;
     }
+    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, arrow::util::ReferencedBufferSize(*values));
+    if (bytes > static_cast<int64_t>(kMostPlainText)) return kept;
     const auto made = DictionaryEntries::Make(values);
     if (!made.ok()) return kept;  // a null, or a value twice
     return (*made)->text().size() > kMostPlainText ? kept : *made;
@@ -232,7 +239,7 @@ class EntryEncoder {
     if (!others.empty()) {
       ARROW_ASSIGN_OR_RAISE(result->dictionary, WithOthers(values, others, &positions));
     }
-    ARROW_RETURN_NOT_OK(SetIndices(*data, positions, result.get()));
+    ARROW_RETURN_NOT_OK(SetIndices(data, positions, result.get()));
     return result;
   }
 
@@ -241,8 +248,9 @@ class EntryEncoder {
   arrow::Result<std::vector<int64_t>> Others(const arrow::ArrayData& data,
                                              const arrow::Array& values,
                                              const std::vector<int64_t>& positions) const {
-    const std::vector<bool> used = UsedEntries(data, type_);
     std::vector<int64_t> others;
+    if (std::ranges::find(positions, -1) == positions.end()) return others;
+    const std::vector<bool> used = UsedEntries(data, type_);
     for (int64_t i = 0; i < values.length(); ++i) {
       if (positions[i] >= 0 || !used[i] || values.IsNull(i)) continue;
       if (type_.ordered()) {
@@ -267,27 +275,39 @@ class EntryEncoder {
   }
 
   // The rows of `data` at these positions of another dictionary; null where there is none.
-  arrow::Status SetIndices(const arrow::ArrayData& data, const std::vector<int64_t>& positions,
+  arrow::Status SetIndices(const ArrayDataPtr& data, const std::vector<int64_t>& positions,
                            arrow::ArrayData* out) const {
     const int width = type_.index_type()->byte_width();
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> indices,
-                          arrow::AllocateBuffer(data.length * width));
-    arrow::TypedBufferBuilder<bool> valid;
-    ARROW_RETURN_NOT_OK(valid.Reserve(data.length));
-    uint8_t* at = indices->mutable_data();
-    VisitIndices(data, type_, [&](int64_t, int64_t index) {
-      const int64_t position = index < 0 ? -1 : positions[index];
-      const auto written = static_cast<uint64_t>(std::max<int64_t>(position, 0));
-      std::copy_n(reinterpret_cast<const uint8_t*>(&written), width, at);
-      at += width;
-      valid.UnsafeAppend(position >= 0);
+                          arrow::AllocateBuffer(data->length * width));
+    WithWidth(type_, [&]<class T>(T) {
+      std::vector<T> moved;
+      for (const int64_t position : positions)
+        moved.push_back(static_cast<T>(std::max<int64_t>(position, 0)));
+      T* const to = reinterpret_cast<T*>(indices->mutable_data());
+      const T* const from = data->GetValues<T>(1);
+      if (!data->MayHaveNulls()) {
+        for (int64_t i = 0; i < data->length; ++i) to[i] = moved[from[i]];
+      } else {  // under a null an index may be anything
+        for (int64_t i = 0; i < data->length; ++i) to[i] = data->IsNull(i) ? 0 : moved[from[i]];
+      }
     });
-    const int64_t nulls = valid.false_count();
-    ARROW_ASSIGN_OR_RAISE(auto validity, valid.Finish());
-    out->buffers = {nulls == 0 ? nullptr : std::move(validity), std::move(indices)};
+    ARROW_ASSIGN_OR_RAISE(auto validity, Validity(data, positions));
+    out->null_count = validity == nullptr ? 0 : arrow::kUnknownNullCount;
+    out->buffers = {std::move(validity), std::move(indices)};
     out->offset = 0;
-    out->null_count = nulls;
     return arrow::Status::OK();
+  }
+
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Validity(
+      const ArrayDataPtr& data, const std::vector<int64_t>& positions) const {
+    const ArrayPtr array = arrow::MakeArray(data);
+    if (std::ranges::find(positions, -1) == positions.end()) return lsm::ValidityOf(*array);
+    arrow::TypedBufferBuilder<bool> valid;
+    ARROW_RETURN_NOT_OK(valid.Reserve(data->length));
+    VisitIndices(*data, type_,
+                 [&](int64_t index) { valid.UnsafeAppend(index >= 0 && positions[index] >= 0); });
+    return valid.Finish();
   }
 
   const arrow::DictionaryType& type_;

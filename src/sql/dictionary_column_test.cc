@@ -371,6 +371,40 @@ TEST_F(DictionaryTest, PlainDictionariesThatAreFull) {
   });
 }
 
+// Types of which Arrow has no builder, or one that forgets the order.
+TEST_F(DictionaryTest, RowsOfABatchAreTaken) {
+  const auto ordered = Encoded(Ordered(), "[2, null, 0]", R"(["low", "mid", "high", "never"])");
+  const auto row =
+      arrow::StructArray::Make({ordered, ArrayOf(arrow::utf8_view(), R"(["x", "y", "z"])")},
+                               std::vector<std::string>{"o", "text"})
+          .ValueOrDie();
+  const auto lists = Encoded(arrow::dictionary(arrow::int8(), arrow::list(arrow::int8()), true),
+                             "[1, 0, 1]", "[[1], [null, 2], []]");
+  const auto schema =
+      arrow::schema({arrow::field("id", arrow::int32()), arrow::field("s", row->type()),
+                     arrow::field("l", lists->type())});
+  const auto batch =
+      arrow::RecordBatch::Make(schema, 3, {ArrayOf(arrow::int32(), "[1, 2, 3]"), row, lists});
+  auto txn = database_->Begin().ValueOrDie();
+  ASSERT_TRUE(txn->CreateTable("t", schema).ok());
+  ASSERT_TRUE(txn->Append("t", batch).ok());
+  ASSERT_TRUE(txn->Commit().ok());
+  txn.reset();
+  ASSERT_TRUE(session_->Execute("DELETE FROM t WHERE id = 2").ok());
+  auto rows = Rows("t");
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  ASSERT_EQ((*rows)->num_rows(), 2);
+  for (const int i : {0, 1}) {
+    EXPECT_TRUE((*rows)->Slice(i, 1)->Equals(*batch->Slice(2 * i, 1))) << (*rows)->ToString();
+  }
+  ASSERT_TRUE(session_->Execute("DELETE FROM t").ok());
+  rows = Rows("t");
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_TRUE((*rows)->Equals(*batch->Slice(0, 0)));
+  const auto& none = static_cast<const arrow::StructArray&>(*(*rows)->column(1));
+  EXPECT_EQ(Entries(*none.field(0)), Entries(*ordered));
+}
+
 TEST_F(DictionaryTest, WhatCannotBeKeptIsRefusedByName) {
   const TypePtr inner = arrow::dictionary(arrow::int8(), arrow::list(Ordered()));
   const auto made = Create("t", inner);

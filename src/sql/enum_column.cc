@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "arrow/array/builder_binary.h"
+#include "arrow/array/util.h"
 #include "arrow/compute/api_aggregate.h"
 #include "arrow/compute/api_scalar.h"
 #include "arrow/compute/cast.h"
@@ -73,7 +74,11 @@ class DecodingReader final : public arrow::RecordBatchReader {
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     ARROW_RETURN_NOT_OK(rows_->ReadNext(batch));
     if (*batch == nullptr && !given_ && has_entries_) {
-      ARROW_ASSIGN_OR_RAISE(*batch, arrow::RecordBatch::MakeEmpty(rows_->schema()));
+      arrow::ArrayVector columns;
+      for (const auto& field : rows_->schema()->fields()) {
+        ARROW_ASSIGN_OR_RAISE(columns.emplace_back(), arrow::MakeArrayOfNull(field->type(), 0));
+      }
+      *batch = arrow::RecordBatch::Make(rows_->schema(), 0, std::move(columns));
     }
     given_ = true;
     if (*batch != nullptr) {

@@ -8,7 +8,6 @@
 #include "arrow/array/util.h"
 #include "arrow/builder.h"
 #include "arrow/compute/api_vector.h"
-#include "arrow/extension_type.h"
 #include "lsm/row_selection.h"
 
 namespace pyralog::sql {
@@ -19,16 +18,6 @@ bool HasViews(const arrow::DataType& type) {
   return std::ranges::any_of(type.fields(), [](const std::shared_ptr<arrow::Field>& field) {
     return HasViews(*field->type());
   });
-}
-
-// Arrow 26 takes no rows of these.
-bool HasRuns(const arrow::DataType& type) {
-  if (type.id() == arrow::Type::EXTENSION)
-    return HasRuns(*static_cast<const arrow::ExtensionType&>(type).storage_type());
-  return type.id() == arrow::Type::RUN_END_ENCODED ||
-         std::ranges::any_of(type.fields(), [](const std::shared_ptr<arrow::Field>& field) {
-           return HasRuns(*field->type());
-         });
 }
 
 // Appends the rows at `positions` run by run, so that neighbours are copied together.
@@ -62,12 +51,8 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeByBuilder(const arrow::Array& a
   return builder->Finish();
 }
 
-}  // namespace
-
-arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const arrow::Array& array,
-                                                      std::span<const int64_t> positions) {
-  if (HasRuns(*array.type())) return lsm::TakeRowsOrNull(arrow::MakeArray(array.data()), positions);
-  if (HasViews(*array.type())) return TakeByBuilder(array, positions);
+arrow::Result<std::shared_ptr<arrow::Array>> TakeByKernel(const arrow::Array& array,
+                                                          std::span<const int64_t> positions) {
   arrow::Int64Builder indices;
   ARROW_RETURN_NOT_OK(indices.Reserve(static_cast<int64_t>(positions.size())));
   for (const int64_t position : positions) {
@@ -79,6 +64,18 @@ arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const arrow::Array& array,
   }
   ARROW_ASSIGN_OR_RAISE(const auto made, indices.Finish());
   return arrow::compute::Take(array, *made, arrow::compute::TakeOptions::NoBoundsCheck());
+}
+
+}  // namespace
+
+arrow::Result<std::shared_ptr<arrow::Array>> TakeRows(const arrow::Array& array,
+                                                      std::span<const int64_t> positions) {
+  auto taken =
+      HasViews(*array.type()) ? TakeByBuilder(array, positions) : TakeByKernel(array, positions);
+  // Not every type has a builder or a kernel, and a builder may forget that a dictionary is ordered.
+  const bool exact = taken.ok() && (*taken)->type()->Equals(*array.type());
+  if (exact || (!taken.ok() && !taken.status().IsNotImplemented())) return taken;
+  return lsm::TakeRowsOrNull(arrow::MakeArray(array.data()), positions);
 }
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> FilterRows(const arrow::RecordBatch& batch,

@@ -289,6 +289,7 @@ arrow::Result<TableTransaction::NewRows> TableTransaction::Prepare(
     if (IsGivenAsStored(batch, column)) {
       ARROW_ASSIGN_OR_RAISE(const EntryChange change, TakeEntries(*conformed->column(at), &column));
       rows.change = std::max(rows.change, change);
+      continue;
     }
     for (const auto& part : rows.parts)
       ARROW_RETURN_NOT_OK(CheckEntries(*part->column(at), column));
