@@ -234,6 +234,8 @@ TEST_F(DictionaryTest, SqlWritesEntriesOnly) {
     EXPECT_NE(status.message().find("column \"v\""), std::string::npos) << status;
   };
   refused("INSERT INTO t VALUES (1, 'low')");
+  auto prepared = session_->Prepare("INSERT INTO t VALUES (2, 'low')").ValueOrDie();
+  EXPECT_FALSE(prepared->Execute().ok());
   ASSERT_TRUE(run("INSERT INTO t VALUES (0, NULL)").ok());
   txn = database_->Begin().ValueOrDie();
   const auto rows = arrow::RecordBatch::Make(
@@ -241,12 +243,19 @@ TEST_F(DictionaryTest, SqlWritesEntriesOnly) {
   ASSERT_TRUE(txn->Append("t", rows).ok());
   ASSERT_TRUE(txn->Commit().ok());
   txn.reset();
-  ASSERT_TRUE(run("INSERT INTO t VALUES (2, 'low')").ok());
+  const auto executed = prepared->Execute();
+  ASSERT_TRUE(executed.ok()) << executed.status();
+  prepared.reset();
   refused("INSERT INTO t VALUES (3, 'other')");
   refused("UPDATE t SET v = 'other' WHERE k = 1");
   refused("INSERT INTO t VALUES (1, 'other') ON CONFLICT (k) DO UPDATE SET v = excluded.v");
   refused("MERGE INTO t USING (SELECT 1 AS k) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET v = 'x'");
   ASSERT_TRUE(run("UPDATE t SET v = 'high' WHERE k = 2").ok());
+  // In a table that the transaction has altered.
+  ASSERT_TRUE(
+      run("BEGIN; ALTER TABLE t ADD COLUMN n INTEGER; INSERT INTO t VALUES (7, 'low', 1)").ok());
+  refused("INSERT INTO t VALUES (8, 'other', 1)");
+  ASSERT_TRUE(run("ROLLBACK").ok());
   EXPECT_EQ(Scalar("SELECT string_agg(v, ' ' ORDER BY k) FROM t"), "high high");
   EXPECT_EQ(Scalar("SELECT min(v) FROM t"), "high");
   Everywhere([&] {

@@ -2,11 +2,26 @@
 
 #include <utility>
 
-#include "lsm/memtable.h"
+#include "lsm/segment_encoding.h"
 #include "sql/errors.h"
 #include "sql/write_operator.h"
 
 namespace pyralog::sql {
+namespace {
+
+arrow::Result<std::shared_ptr<arrow::RecordBatch>> Joined(const arrow::RecordBatchVector& batches) {
+  int64_t rows = 0;
+  for (const auto& batch : batches) rows += batch->num_rows();
+  arrow::ArrayVector columns;
+  for (int i = 0; i < batches[0]->num_columns(); ++i) {
+    arrow::ArrayVector parts;
+    for (const auto& batch : batches) parts.push_back(batch->column(i));
+    ARROW_ASSIGN_OR_RAISE(columns.emplace_back(), lsm::Concatenated(parts));
+  }
+  return arrow::RecordBatch::Make(batches[0]->schema(), rows, std::move(columns));
+}
+
+}  // namespace
 
 void OrderedAppender::Add(uint64_t batch_index, std::shared_ptr<arrow::RecordBatch> rows) {
   if (rows->num_rows() == 0) return;
@@ -32,7 +47,7 @@ void OrderedAppender::AppendAll() {
 
 void OrderedAppender::AppendPending() {
   if (pending_.empty()) return;
-  append_(pending_.size() == 1 ? pending_[0] : ValueOrThrow(lsm::ConcatenateBatches(pending_)));
+  append_(pending_.size() == 1 ? pending_[0] : ValueOrThrow(Joined(pending_)));
   pending_.clear();
   pending_rows_ = 0;
 }
