@@ -88,7 +88,7 @@ bool BatchQueue::HasBatches() const {
   return !ready_.empty();
 }
 
-void BatchQueue::Wait(std::chrono::milliseconds moment) const {
+void BatchQueue::Wait(std::chrono::microseconds moment) const {
   std::unique_lock lock(mutex_);
   if (ready_.empty()) some_.wait_for(lock, moment);
 }

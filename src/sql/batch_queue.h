@@ -40,7 +40,7 @@ class BatchQueue {
   std::vector<BatchPtr> Take();
   bool HasBatches() const;
   // Waits a moment for batches.
-  void Wait(std::chrono::milliseconds moment) const;
+  void Wait(std::chrono::microseconds moment) const;
   // From now on nobody sleeps.
   void TakeBoundAway();
 

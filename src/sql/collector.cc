@@ -1,7 +1,10 @@
 #include "sql/collector.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "arrow/array/concatenate.h"
@@ -24,7 +27,10 @@ using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
 constexpr int64_t kBoundBytes = int64_t{16} << 20;
 // A batch ends with the row that makes its texts this long.
 constexpr int64_t kBatchBytes = int64_t{8} << 20;
-constexpr auto kMoment = std::chrono::milliseconds(1);
+// A thread without work looks for some all the time for kBusy, as the next task often comes within
+// microseconds of the last, then waits ever longer, up to kLongestPause.
+constexpr auto kBusy = std::chrono::microseconds(200);
+constexpr auto kLongestPause = std::chrono::microseconds(1000);
 
 // Neighbours that are small together become one batch.
 arrow::Result<std::vector<BatchPtr>> JoinSmallBatches(std::vector<BatchPtr> batches) {
@@ -201,9 +207,21 @@ bool ArrowRows::Step(duckdb::ErrorData* error) {
     *error = ended->GetErrorObject();
     return false;
   }
-  // Other threads have the work, or wait for somebody to take rows.
-  if (state != duckdb::PendingExecutionResult::RESULT_NOT_READY) queue_->Wait(kMoment);
+  if (state == duckdb::PendingExecutionResult::RESULT_NOT_READY) {
+    idle_since_.reset();
+  } else {
+    Pause();
+  }
   return true;
+}
+
+// Other threads have the work, or wait for somebody to take rows.
+void ArrowRows::Pause() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!idle_since_) idle_since_ = now;
+  const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(now - *idle_since_);
+  if (idle < kBusy) return std::this_thread::yield();
+  queue_->Wait(std::min(idle / 2, kLongestPause));
 }
 
 bool ArrowRows::Advance(duckdb::ErrorData* error) {
@@ -227,13 +245,17 @@ bool ArrowRows::Next(BatchPtr* batch, duckdb::ErrorData* error) {
 
 bool ArrowRows::Rest(std::vector<BatchPtr>* batches, duckdb::ErrorData* error) {
   queue_->TakeBoundAway();
+  auto all = std::exchange(taken_, {});
+  const auto take = [&] {
+    for (auto& batch : queue_->Take()) all.push_back(std::move(batch));
+  };
   while (!ended()) {
     if (!Step(error)) return false;
+    take();  // waiting ends when there are rows
   }
-  auto all = queue_->Take();
-  all.insert(all.begin(), taken_.begin(), taken_.end());
-  taken_.clear();
-  *batches = ValueOrThrow(JoinSmallBatches(std::move(all)));
+  take();
+  *batches = ValueOrThrow(
+      JoinSmallBatches({std::make_move_iterator(all.begin()), std::make_move_iterator(all.end())}));
   return true;
 }
 

@@ -8,7 +8,10 @@
 // For statements of which DuckDB streams the rows; those of others it has to run to their end.
 #pragma once
 
+#include <chrono>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "arrow/record_batch.h"
@@ -37,11 +40,14 @@ class ArrowRows {
  private:
   // One step towards the end.
   bool Step(duckdb::ErrorData* error);
+  // Waits for work or rows, not for long.
+  void Pause();
 
   const std::shared_ptr<arrow::Schema> schema_;
   const std::shared_ptr<BatchQueue> queue_;
   duckdb::unique_ptr<duckdb::PendingQueryResult> pending_;
   std::deque<std::shared_ptr<arrow::RecordBatch>> taken_;
+  std::optional<std::chrono::steady_clock::time_point> idle_since_;
 };
 
 // While it lives, statements of this connection that are planned without streaming leave as Arrow.

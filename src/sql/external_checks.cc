@@ -1,8 +1,9 @@
 #include "sql/external_checks.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
+#include <cerrno>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -50,17 +51,16 @@ class VerdictCache {
 
 arrow::Result<FileStamp> StampOf(const std::string& path) {
   ARROW_RETURN_NOT_OK(io::CheckRegularFile(path));
-  std::error_code error;
-  FileStamp stamp;
-  stamp.size = std::filesystem::file_size(path, error);
-  if (!error) {
-    const auto written = std::filesystem::last_write_time(path, error);
-    stamp.modified_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                            std::chrono::file_clock::to_sys(written).time_since_epoch())
-                            .count();
-  }
-  if (!error) return stamp;
-  return MakeError(ErrorCode::kIo, path + ": " + error.message());
+  struct stat state = {};
+  if (::stat(path.c_str(), &state) != 0)
+    return MakeError(ErrorCode::kIo, path + ": " + std::generic_category().message(errno));
+  const auto nanoseconds = [](const timespec& time) {
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  return FileStamp{.size = static_cast<uint64_t>(state.st_size),
+                   .modified_ns = nanoseconds(state.st_mtim),
+                   .changed_ns = nanoseconds(state.st_ctim),
+                   .inode = state.st_ino};
 }
 
 arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,

@@ -18,16 +18,18 @@ struct FileVerdict {
   formats::Options options;  // formats::Dataset::sql_reader_options
 };
 
-// Opens the file through the format and returns what that says. A verdict is kept for as long as
-// size and modification time of the file are the same, so that only the first statement pays.
+// Opens the file through the format and returns what that says. A verdict is kept for as long as the
+// file's stamp is the same, so that only the first statement pays.
 // Thread-safe.
 arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,
                                      const formats::Options& options);
 
-// Size and modification time (nanoseconds since 1970) of a file.
+// What changes when a file does; times in nanoseconds since 1970.
 struct FileStamp {
   uint64_t size = 0;
-  int64_t modified_ns = 0;
+  int64_t modified_ns = 0;  // may be set by anybody
+  int64_t changed_ns = 0;   // of the inode, set by the system alone
+  uint64_t inode = 0;
   bool operator==(const FileStamp&) const = default;
 };
 arrow::Result<FileStamp> StampOf(const std::string& path);

@@ -23,6 +23,7 @@
 #include "duckdb/parser/statement/select_statement.hpp"
 #include "duckdb/parser/tableref/subqueryref.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
+#include "duckdb/storage/object_cache.hpp"
 #include "formats/registry.h"
 #include "sql/errors.h"
 #include "sql/external_checks.h"
@@ -170,12 +171,21 @@ bool IsTrue(const duckdb::named_parameter_map_t& parameters, const std::string& 
          found->second.DefaultCastAs(duckdb::LogicalType::BOOLEAN).GetValue<bool>();
 }
 
+// What is kept of a footer was read with the key of an earlier statement.
+void ForgetFooters(duckdb::ClientContext& context, const std::vector<std::string>& files) {
+  auto& kept = duckdb::ObjectCache::GetObjectCache(context);
+  for (const std::string& file : files) kept.Delete("parquet_metadata-" + file);
+}
+
 duckdb::unique_ptr<duckdb::TableRef> CheckParquet(duckdb::ClientContext& context,
                                                   duckdb::TableFunctionBindInput& input) {
-  // Files that the user has the key of cannot be looked into without it.
-  if (input.named_parameters.contains("encryption_config")) return nullptr;
   const formats::Format* format = formats::FindFormat("parquet");
   const auto files = FilesOf(context, input.inputs[0], format);
+  // Files that the user has the key of cannot be looked into without it.
+  if (input.named_parameters.contains("encryption_config")) {
+    ForgetFooters(context, files);
+    return nullptr;
+  }
   const FileVerdict verdict = CheckFiles(files, *format, {});
   if (!verdict.obstacle.empty()) return ArrowPath(input, files, verdict.obstacle);
   return Rewritten(input, files, verdict.options);

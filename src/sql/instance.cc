@@ -16,6 +16,7 @@
 #include "sql/external.h"
 #include "sql/identity.h"
 #include "sql/key_lookup.h"
+#include "sql/local_files.h"
 #include "sql/scan.h"
 #include "sql/scan_plan.h"
 #include "sql/sequence.h"
@@ -104,6 +105,13 @@ void Configure(const InstanceOptions& options, duckdb::DBConfig* config) {
   config->SetOptionByName("perfect_ht_threshold", duckdb::Value::UBIGINT(kPerfectHashBits));
 }
 
+// Footers of Parquet files are read once, as long as the files' version tags are the same (see
+// local_files.h).
+void KeepFooters(duckdb::DuckDB& made) {
+  duckdb::DBConfig::GetConfig(*made.instance)
+      .SetOptionByName("parquet_metadata_cache", duckdb::Value::BOOLEAN(true));
+}
+
 void Register(SharedDatabase& database, duckdb::DBConfig* config) {
   auto extension = duckdb::make_shared_ptr<duckdb::StorageExtension>();
   extension->attach = Attach;
@@ -134,8 +142,10 @@ arrow::Result<std::shared_ptr<Instance>> Instance::Create(SharedDatabase& databa
       ConfigureAs(duckdb::DBConfig::GetConfig(*previous->duckdb_->instance), &config);
     }
     config.options.temporary_directory = options.temp_folder;
+    config.file_system = MakeLocalFiles();
     Register(database, &config);
     auto made = std::make_unique<duckdb::DuckDB>(kCatalogName, &config);
+    if (previous == nullptr) KeepFooters(*made);
     RegisterSettings(*made->instance, database.options());
     RegisterStorageStats(*made->instance);
     RegisterSystemTables(*made->instance);
