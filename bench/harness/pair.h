@@ -188,6 +188,7 @@ inline arrow::Result<PairResult> RunPair(const Pair& pair, const RunOptions& opt
 
   result.pressure_before = PressureWhileIdle(options.idle_seconds);
   std::vector<int> children;
+  if (pair.ours.pid != 0) children.push_back(pair.ours.pid);
   if (pair.peer && pair.peer->pid != 0) children.push_back(pair.peer->pid);
   const ForeignLoadMeter foreign(options.cores, children);
   const PressureMeter pressure;

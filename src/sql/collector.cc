@@ -13,7 +13,9 @@
 #include "duckdb/main/client_config.hpp"
 #include "duckdb/main/materialized_query_result.hpp"
 #include "duckdb/main/prepared_statement_data.hpp"
+#include "duckdb/storage/buffer_manager.hpp"
 #include "sql/errors.h"
+#include "sql/kept_memory.h"
 #include "sql/result_batch.h"
 #include "sql/settings.h"
 
@@ -27,6 +29,7 @@ using BatchPtr = std::shared_ptr<arrow::RecordBatch>;
 constexpr int64_t kBoundBytes = int64_t{16} << 20;
 // A batch ends with the row that makes its texts this long.
 constexpr int64_t kBatchBytes = int64_t{8} << 20;
+constexpr idx_t kMostKeptBytes = idx_t{1} << 30;
 // A thread without work looks for some all the time for kBusy, as the next task often comes within
 // microseconds of the last, then waits ever longer, up to kLongestPause.
 constexpr auto kBusy = std::chrono::microseconds(200);
@@ -170,6 +173,12 @@ Collection CollectionFor(duckdb::ClientContext& context, duckdb::PhysicalOperato
   return Collection::kByBatchIndex;
 }
 
+// Of the memory limit an eighth at most.
+void LimitKeptMemory(duckdb::ClientContext& context) {
+  const auto limit = duckdb::BufferManager::GetBufferManager(context).GetMaxMemory();
+  KeptMemory::OfProcess().Limit(static_cast<int64_t>(std::min<idx_t>(limit / 8, kMostKeptBytes)));
+}
+
 class ArrowRowsResult final : public duckdb::QueryResult {
  public:
   ArrowRowsResult(const duckdb::PendingQueryResult& pending, duckdb::ClientContext& context,
@@ -267,6 +276,7 @@ struct ArrowCollection::Planned {
 
 ArrowCollection::ArrowCollection(duckdb::ClientContext& context)
     : context_(context), planned_(std::make_shared<Planned>()) {
+  LimitKeptMemory(context);
   duckdb::ClientConfig::GetConfig(context).get_result_collector =
       [planned = planned_](
           duckdb::ClientContext& client,

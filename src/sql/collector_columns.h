@@ -41,6 +41,7 @@ class GrowingBytes {
   uint8_t* data_ = nullptr;
   int64_t size_ = 0;
   int64_t capacity_ = 0;
+  int64_t last_size_ = 0;  // of the buffer before: the next is likely to need as much
 };
 
 // Rows of a vector: the flat data behind it, and which of it each row is.

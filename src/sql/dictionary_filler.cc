@@ -1,9 +1,12 @@
 // Texts of a scan, which come as views or as codes of a dictionary.
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
 #include "arrow/array/util.h"
 #include "sql/arrow_vectors_fill.h"
+#include "sql/mask.h"
 
 namespace pyralog::sql {
 namespace {
@@ -41,6 +44,13 @@ class TextFiller final : public VectorFiller {
                     std::span<const uint64_t> mask, idx_t at, Vector& out) override {
     if (!BindCodes(*array, at)) return texts_->AppendMasked(array, offset, mask, at, out);
     const bool first = at == 0;
+    if (validity_ == nullptr) {
+      std::array<uint16_t, STANDARD_VECTOR_SIZE> codes;
+      const int64_t rows = CompactValues(codes_ + offset, sizeof(uint16_t), mask, codes.data());
+      std::copy_n(codes.data(), rows, selected_.data() + at);
+      if (first) out.Dictionary(child_, selected_);
+      return;
+    }
     for (const uint64_t word : mask) {
       for (uint64_t bits = word; bits != 0; bits &= bits - 1)
         selected_.set_index(at++, CodeOf(offset + std::countr_zero(bits)));
@@ -57,21 +67,26 @@ class TextFiller final : public VectorFiller {
     codes_ = data.GetValues<int16_t>(1);
     validity_ = array.null_count() > 0 ? array.null_bitmap_data() : nullptr;
     bit_ = array.offset();
-    if (data.dictionary != dictionary_) BindDictionary(data.dictionary);
+    const bool has_nulls = validity_ != nullptr;
+    if (data.dictionary != dictionary_ || (has_nulls && !has_null_text_))
+      BindDictionary(data.dictionary, has_nulls);
     // A vector that was handed on keeps its selection.
     if (at == 0) selected_.Initialize(STANDARD_VECTOR_SIZE);
     return true;
   }
 
-  // The texts, and NULL behind them.
-  void BindDictionary(const std::shared_ptr<arrow::ArrayData>& dictionary) {
+  // The texts, and NULL behind them where rows are NULL: without it nobody has to look for any.
+  void BindDictionary(const std::shared_ptr<arrow::ArrayData>& dictionary, bool with_null) {
     const int64_t texts = dictionary->length;
-    child_ = duckdb::DictionaryVector::CreateReusableDictionary(type_, texts + 1);
+    child_ = duckdb::DictionaryVector::CreateReusableDictionary(type_, texts + (with_null ? 1 : 0));
     texts_->Bind(arrow::MakeArray(dictionary));
     texts_->CopyRange(0, texts, 0, child_->data);
-    duckdb::FlatVector::GetDataUnsafe<duckdb::string_t>(child_->data)[texts] = duckdb::string_t();
-    duckdb::FlatVector::SetNull(child_->data, texts, true);
+    if (with_null) {
+      duckdb::FlatVector::GetDataUnsafe<duckdb::string_t>(child_->data)[texts] = duckdb::string_t();
+      duckdb::FlatVector::SetNull(child_->data, texts, true);
+    }
     null_code_ = static_cast<uint32_t>(texts);
+    has_null_text_ = with_null;
     dictionary_ = dictionary;
   }
 
@@ -86,6 +101,7 @@ class TextFiller final : public VectorFiller {
   std::shared_ptr<arrow::ArrayData> dictionary_;
   duckdb::buffer_ptr<duckdb::VectorChildBuffer> child_;
   uint32_t null_code_ = 0;
+  bool has_null_text_ = false;
   duckdb::SelectionVector selected_;
 
   // The array.

@@ -290,10 +290,17 @@ class ExpressionTest final : public RowFilter {
     const duckdb::idx_t passed = executor_.SelectExpression(chunk_, selected_);
     if (static_cast<int64_t>(passed) == rows) return;
     std::array<uint64_t, kVectorWords + 1> kept{};
+    size_t word = 0;
+    uint64_t bits = 0;  // of that word; the rows ascend
     for (duckdb::idx_t i = 0; i < passed; ++i) {
       const auto row = selected_.get_index(i);
-      kept[row / 64] |= uint64_t{1} << (row % 64);
+      if (row / 64 != word) {
+        kept[word] = std::exchange(bits, 0);
+        word = row / 64;
+      }
+      bits |= uint64_t{1} << (row % 64);
     }
+    kept[word] = bits;
     if (whole) {
       std::copy_n(kept.begin(), mask.size(), mask.begin());
     } else {
