@@ -4,7 +4,8 @@
 
 NAME is part of a benchmark program's name (point, segment) or of a pair's (point_select, _updated); without it all run.
 Programs in bench/ compare Pyralog with a peer (docs/benchmarks.md); those beside the code in src/ are google-benchmark
-programs of single parts, which run only when NAME names them, and take what follows `--`.
+programs of single parts, which run only when NAME names them, and take what follows `--`. So do scripts that print
+figures of ours alone (bench/NAME_figures.py).
 
 The exit code is 0 when every pair ran and both sides agreed, whatever the verdicts; 1 otherwise; 64 for usage.
 """
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("PYRALOG_BUILD_DIR", ROOT / "build/release"))
 RESULTS = ROOT / "bench/results"
 SUFFIX = "_bench"
+FIGURES = "_figures"
 
 
 def programs(folder: str) -> list[str]:
@@ -113,6 +115,12 @@ def run_parts(name: str, arguments: list[str]) -> bool:
     return ok
 
 
+def run_figures(script: Path, options: argparse.Namespace) -> bool:
+    command = [sys.executable, str(script), "--scale", options.scale, *options.rest]
+    environment = {**os.environ, "PYRALOG_BINARY": str(BUILD / "pyralog")}
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", default="")
@@ -131,10 +139,14 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     options = parse()
     suites, parts = programs("bench"), programs("src")
+    figures = {path.stem.removesuffix(FIGURES): path for path in sorted((ROOT / "bench").glob(f"*{FIGURES}.py"))}
     if options.list:
         print("pairs:", *suites)
+        print("figures:", *figures)
         print("parts:", *parts)
         return 0
+    if options.name in figures:
+        return 0 if run_figures(figures[options.name], options) else 1
     RESULTS.mkdir(exist_ok=True)
 
     ok = True
