@@ -33,6 +33,22 @@ std::shared_ptr<arrow::Array> WithStorageOf(const std::shared_ptr<arrow::Array>&
   return storage->type()->Equals(*type) ? storage : nullptr;
 }
 
+// A dictionary of other indices or values as one of `type`, entry by entry, so that their order
+// stays. nullptr when these are no two dictionaries, when only `type` has an order, and where something
+// does not fit.
+std::shared_ptr<arrow::Array> WithEntriesOf(const arrow::Array& array,
+                                            const std::shared_ptr<arrow::DataType>& type) {
+  if (array.type_id() != arrow::Type::DICTIONARY || type->id() != arrow::Type::DICTIONARY)
+    return nullptr;
+  const auto& given = static_cast<const arrow::DictionaryArray&>(array);
+  const auto& wanted = static_cast<const arrow::DictionaryType&>(*type);
+  if (wanted.ordered() && !given.dict_type()->ordered()) return nullptr;
+  const auto entries = arrow::compute::Cast(*given.dictionary(), wanted.value_type());
+  const auto indices = arrow::compute::Cast(*given.indices(), wanted.index_type());
+  if (!entries.ok() || !indices.ok()) return nullptr;
+  return std::make_shared<arrow::DictionaryArray>(type, *indices, *entries);
+}
+
 // `array` as the stored type: as it is, or cast where no value changes.
 arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<arrow::Array>& array,
                                                          const catalog::ColumnDef& definition) {
@@ -42,6 +58,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> CastExactly(const std::shared_ptr<a
   if (array->type()->Equals(*type)) return array;
   auto as_storage = WithStorageOf(array, type);
   if (as_storage != nullptr) return as_storage;
+  if (auto recoded = WithEntriesOf(*array, type)) return recoded;
   const auto cast = arrow::compute::Cast(*array, type, arrow::compute::CastOptions::Safe());
   if (cast.ok()) return *cast;
   return MakeError(ErrorCode::kInvalidArgument,
@@ -87,13 +104,14 @@ arrow::Status CheckIdentities(const catalog::TableDef& table, const arrow::Schem
   return arrow::Status::OK();
 }
 
-// Whether the batch has the column in its type. Otherwise its dictionaries say nothing: a cast made
-// them.
+// Whether the batch has the column in its type, or as another dictionary. Otherwise its dictionaries
+// say nothing: a cast made them.
 bool IsGivenAsStored(const arrow::RecordBatch& batch, const catalog::ColumnDef& column) {
   const auto found = FindColumn(*batch.schema(), column.name);
   if (!found.ok()) return false;
   const std::shared_ptr<arrow::Array>& given = batch.column(*found);
-  return given->type()->Equals(*column.type) || WithStorageOf(given, column.type) != nullptr;
+  return given->type()->Equals(*column.type) || WithStorageOf(given, column.type) != nullptr ||
+         WithEntriesOf(*given, column.type) != nullptr;
 }
 
 // Rows in the order of `ids`, all null where an id is -1.

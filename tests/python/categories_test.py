@@ -84,3 +84,22 @@ def test_chunks_with_dictionaries_of_their_own(con: pyralog.Connection) -> None:
     assert back.type == kind
     assert back.to_pylist() == ["a", "c", "b", None, "c"]
     assert all(chunk.dictionary.to_pylist() == ["a", "b", "c"] for chunk in back.chunks)
+
+
+def test_an_order_stays_with_other_types_of_indices_and_values(con: pyralog.Connection) -> None:
+    wide = pa.dictionary(pa.int32(), pa.large_string(), ordered=True)
+    table = con.create_table("t", pa.schema([("s", pa.dictionary(pa.int8(), pa.string(), ordered=True))]))
+
+    def rows(entries: list[str], indices: list[int | None]) -> pa.Table:
+        values = pa.array(entries, pa.large_string())
+        array = pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), values, ordered=True)
+        assert array.type == wide
+        return pa.table({"s": array})
+
+    table.append(rows(["low", "mid", "high"], [2, None, 0]))
+    back = table.to_arrow().column("s").combine_chunks()
+    assert back.dictionary.to_pylist() == ["low", "mid", "high"]
+    assert back.to_pylist() == ["high", None, "low"]
+    with pytest.raises(pyralog.DataError, match="'low', 'high', and those given in the order 'high', 'low'"):
+        table.append(rows(["high", "low"], [0]))
+    assert len(table.to_arrow()) == 3
