@@ -14,6 +14,7 @@
 #include "sql/catalog.h"
 #include "sql/errors.h"
 #include "sql/external_checks.h"
+#include "sql/kept_memory.h"
 #include "sql/shared_database.h"
 #include "sql/system_table.h"
 #include "sql/transaction.h"
@@ -179,7 +180,9 @@ std::vector<SystemRow> MemoryRows(duckdb::ClientContext& context) {
     const std::string tag = duckdb::EnumUtil::ToString(info.tag);
     add("query engine: " + duckdb::StringUtil::Lower(tag), info.size, info.evicted_data);
   }
-  add("arrow", static_cast<uint64_t>(arrow::default_memory_pool()->bytes_allocated()), 0);
+  const int64_t kept = KeptMemory::OfProcess().kept();
+  add("arrow", static_cast<uint64_t>(arrow::default_memory_pool()->bytes_allocated() - kept), 0);
+  add("kept for results", static_cast<uint64_t>(kept), 0);
   return rows;
 }
 
