@@ -4,6 +4,10 @@
 #include <cctype>
 #include <charconv>
 #include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "arrow/array/array_binary.h"
 #include "cli/dot_commands.h"
@@ -105,6 +109,16 @@ Completion CompleteDotCommand(Console& console, std::string_view line) {
   return {};
 }
 
+// A word that is offered without quotes, too, needs none. Behind keywords there is a space.
+void DropNeedlessQuotes(std::vector<std::string>* words) {
+  const std::set<std::string> all(words->begin(), words->end());
+  std::erase_if(*words, [&](const std::string& word) {
+    if (word.size() <= 2 || !word.starts_with('"') || !word.ends_with('"')) return false;
+    const std::string bare = word.substr(1, word.size() - 2);
+    return all.contains(bare) || all.contains(bare + ' ');
+  });
+}
+
 }  // namespace
 
 Completion Complete(Console& console, std::string_view before, std::string_view line) {
@@ -127,7 +141,7 @@ Completion Complete(Console& console, std::string_view before, std::string_view 
   if (!result.ok()) return completion;
   while (true) {
     const auto batch = (*result)->Next();
-    if (!batch.ok() || *batch == nullptr) return completion;
+    if (!batch.ok() || *batch == nullptr) break;
     const auto& words = static_cast<const arrow::LargeStringArray&>(*(*batch)->column(0));
     const auto& starts = static_cast<const arrow::LargeStringArray&>(*(*batch)->column(1));
     for (int64_t i = 0; i < words.length(); ++i) {
@@ -147,6 +161,8 @@ Completion Complete(Console& console, std::string_view before, std::string_view 
       }
     }
   }
+  DropNeedlessQuotes(&completion.words);
+  return completion;
 }
 
 std::string CommonBeginning(const std::vector<std::string>& words) {

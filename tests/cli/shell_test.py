@@ -153,6 +153,12 @@ def test_completion(shell: Terminal, tmp_path: Path) -> None:
     shell.expect("^C", "db> ")
     shell.ask("SELECT * FROM 'grö\t;", "│      1 │")
     shell.ask("sel\t1 AS x;", "│       1 │")
+    # A column of a keyword's name is offered once, without quotes.
+    shell.ask("CREATE TABLE words (name VARCHAR);")
+    shell.send("SELECT nam\t\t")
+    assert '"name"' not in shell.expect("name ", "names", "SELECT nam")
+    shell.send("\x03")
+    shell.expect("^C", "db> ")
     shell.ask(".mod\t mark\t")
     shell.ask(".mode", "markdown\r\n")
     shell.send(".read gr\t")
