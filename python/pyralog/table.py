@@ -20,7 +20,7 @@ def stream_of(data: Any) -> Any:
 
         return pyarrow.RecordBatchReader.from_batches(pyarrow.schema(data), [])
     source = table_of(data)
-    return _empty_stream(data) if source.rows == 0 else source.open(None)
+    return _empty_stream(source.open(None)) if source.rows == 0 else source.open(None)
 
 
 def _empty_stream(data: Any) -> Any:

@@ -106,6 +106,25 @@ def _in_memory(value: Any) -> Source:
     return Source(lambda columns: value, rows=len(value), in_memory=True)
 
 
+def _pandas(frame: Any) -> Source:
+    # The frame's own stream has an index without a name when its numbers have gaps, so a filter would add a column.
+    unnamed = all(name is None for name in frame.index.names)
+    if unnamed and _is_default(frame.index):
+        return _in_memory(frame)
+
+    def convert(columns: list[str] | None) -> Any:
+        import pyarrow
+
+        return pyarrow.Table.from_pandas(frame, preserve_index=not unnamed)
+
+    return Source(convert, rows=len(frame), in_memory=True)
+
+
+def _is_default(index: Any) -> bool:
+    pandas = sys.modules["pandas"]
+    return isinstance(index, pandas.RangeIndex) and index.start == 0 and index.step == 1
+
+
 def _of_mapping(value: Mapping[str, Any]) -> Source:
     import pyarrow
 
@@ -126,8 +145,10 @@ def source_of(value: Any) -> Source | None:
         return _polars_lazy(value)
     if kind.startswith("pyarrow._dataset."):
         return _dataset(value)
-    if kind in ("pyarrow.lib.Table", "polars.dataframe.frame.DataFrame") or _is_pandas(value):
+    if kind in ("pyarrow.lib.Table", "polars.dataframe.frame.DataFrame"):
         return _in_memory(value)
+    if _is_pandas(value):
+        return _pandas(value)
     if isinstance(value, type):
         return None
     if hasattr(value, "__arrow_c_stream__"):

@@ -108,6 +108,15 @@ std::shared_ptr<arrow::io::RandomAccessFile> Source::AsRandomAccess() const {
 
 arrow::Result<std::shared_ptr<arrow::Buffer>> Source::Map() const { return env_->Map(path_); }
 
+arrow::Status Source::CheckSize() const {
+  ARROW_ASSIGN_OR_RAISE(const uint64_t now, file_->Size());
+  if (now == size_) return arrow::Status::OK();
+  return Error(ErrorCode::kDamaged, "it was written over while it was read: it has " +
+                                        std::to_string(now) + " bytes, and had " +
+                                        std::to_string(size_) +
+                                        "; write a new file and rename it over the old one");
+}
+
 arrow::Status Source::Error(ErrorCode code, std::string_view what) const {
   return MakeError(code, path_ + ": " + std::string(what));
 }

@@ -43,6 +43,10 @@ class Source {
   // changes what is read; replacing it by rename is safe.
   arrow::Result<std::shared_ptr<arrow::Buffer>> Map() const;
 
+  // kDamaged when the file has another size than when it was opened: to be asked before each look at a
+  // mapping, of which the pages behind a file's end kill the process.
+  arrow::Status CheckSize() const;
+
   // "<path>: <what>" with the code, the one wording of everything that is wrong with a file.
   arrow::Status Error(ErrorCode code, std::string_view what) const;
   // The status of a library that read this file, as ours: its text behind the path. `fallback` is

@@ -32,6 +32,12 @@ arrow::Result<const TextCompression*> FindTextCompression(const Source& source) 
   return nullptr;
 }
 
+arrow::Result<std::shared_ptr<arrow::io::InputStream>> Decompressed(const Source& source,
+                                                                    arrow::util::Codec* codec) {
+  return arrow::io::CompressedInputStream::Make(codec, source.AsRandomAccess(),
+                                                source.limits().pool);
+}
+
 }  // namespace
 
 arrow::Result<TextHead> ReadTextHead(const Source& source, int64_t most) {
@@ -42,8 +48,7 @@ arrow::Result<TextHead> ReadTextHead(const Source& source, int64_t most) {
   if (compression != nullptr) {
     head.compression = compression->name;
     ARROW_ASSIGN_OR_RAISE(codec, arrow::util::Codec::Create(compression->type));
-    ARROW_ASSIGN_OR_RAISE(
-        stream, arrow::io::CompressedInputStream::Make(codec.get(), stream, source.limits().pool));
+    ARROW_ASSIGN_OR_RAISE(stream, Decompressed(source, codec.get()));
   } else {
     most = std::min(most, static_cast<int64_t>(source.size()));
   }
@@ -60,6 +65,24 @@ arrow::Result<TextHead> ReadTextHead(const Source& source, int64_t most) {
   ARROW_RETURN_NOT_OK(buffer->Resize(filled));
   head.text = std::move(buffer);
   return head;
+}
+
+arrow::Status CheckCompressed(const Source& source) {
+  constexpr int64_t kStep = 1 << 20;
+  ARROW_ASSIGN_OR_RAISE(const TextCompression* compression, FindTextCompression(source));
+  if (compression == nullptr) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto codec, arrow::util::Codec::Create(compression->type));
+  ARROW_ASSIGN_OR_RAISE(const auto stream, Decompressed(source, codec.get()));
+  ARROW_ASSIGN_OR_RAISE(const auto text, arrow::AllocateBuffer(kStep, source.limits().pool));
+  while (true) {
+    const auto got = stream->Read(kStep, text->mutable_data());
+    if (!got.ok()) {
+      return source.Error(ErrorCode::kDamaged,
+                          "it is " + std::string(compression->name) +
+                              " and cut or damaged: " + got.status().message());
+    }
+    if (*got == 0) return arrow::Status::OK();
+  }
 }
 
 Options CompressionOption(const Source& source, const TextHead& head) {

@@ -28,6 +28,7 @@
 #include "sql/errors.h"
 #include "sql/external_checks.h"
 #include "sql/external_scan.h"
+#include "sql/parquet_bounds.h"
 
 namespace pyralog::sql {
 namespace {
@@ -391,7 +392,10 @@ void GuardReaders(duckdb::ExtensionLoader& loader) {
     auto entry = loader.TryGetTableFunction(std::string(guarded.function));
     if (!entry) continue;
     auto& functions = entry->Cast<duckdb::TableFunctionCatalogEntry>().functions.functions;
-    for (auto& function : functions) function.bind_replace = guarded.check;
+    for (auto& function : functions) {
+      function.bind_replace = guarded.check;
+      if (guarded.check == CheckParquet) ReadFloatsForMinMax(&function);
+    }
   }
   loader.RegisterFunction(RelationReader(kParquetByArrow, "parquet"));
   RegisterReadTsv(loader);

@@ -17,6 +17,7 @@
 #include "sql/identity.h"
 #include "sql/key_lookup.h"
 #include "sql/local_files.h"
+#include "sql/null_filters.h"
 #include "sql/scan.h"
 #include "sql/scan_plan.h"
 #include "sql/sequence.h"
@@ -122,6 +123,7 @@ void Register(SharedDatabase& database, duckdb::DBConfig* config) {
   duckdb::PlannerExtension planner;
   planner.post_bind_function = AfterBinding;
   duckdb::PlannerExtension::Register(*config, std::move(planner));
+  SpellOutDistinct(config);
 }
 
 }  // namespace

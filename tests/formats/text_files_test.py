@@ -39,6 +39,27 @@ def test_compressed_text(codec: str, suffix: str, text: bytes, tmp_path: Path, r
         assert rows("FROM t") == WANT
 
 
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_damaged_compressed_text_is_an_error(codec: str, suffix: str, tmp_path: Path, rows: Rows) -> None:
+    # Longer than what is looked at of a file's head; a cut text would be rows, but fewer.
+    numbers = [(i, i * 7919 % 1000003) for i in range(200_000)]
+    text = "".join(f"{i},t{n}\n" if suffix == "csv" else f'{{"a":{i},"b":"t{n}"}}\n' for i, n in numbers)
+    whole = packed(text.encode(), codec)
+    path = tmp_path / f"t.{suffix}.{'gz' if codec == 'gzip' else 'zst'}"
+    cuts = [whole[:-1], whole[:-20], whole[: len(whole) // 2], whole[: len(whole) * 9 // 10]]
+    if codec == "gzip":
+        flipped = bytearray(whole)
+        flipped[-6] ^= 1  # of the checksum
+        cuts.append(bytes(flipped))
+    for data in cuts:
+        path.write_bytes(data)
+        with pytest.raises(AssertionError, match=r"DAMAGED: .*: (it is|Truncated|zlib)"):
+            rows(f"SELECT count(*) FROM '{path.name}'")
+    path.write_bytes(whole)
+    assert rows(f"SELECT count(*) AS n FROM '{path.name}'") == [{"n": 200_000}]
+
+
 def test_a_suffix_that_is_not_true_is_an_error(tmp_path: Path, rows: Rows) -> None:
     (tmp_path / "t.csv.gz").write_bytes(CSV)
     with pytest.raises(AssertionError, match=r"DAMAGED: .*t\.csv\.gz: its name ends in \.gz"):

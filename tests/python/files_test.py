@@ -83,3 +83,36 @@ def test_what_one_key_opened_is_closed_to_another(tmp_path: Path) -> None:
         with pytest.raises(pyralog.NotSupportedError, match="its footer is encrypted"):
             connection.execute(f"SELECT count(*) FROM read_parquet('{path}')")
         assert rows("right") == [(1, 7)]
+
+
+def test_nan_is_found_in_files_whose_bounds_leave_it_out(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    pq.write_table(pa.table({"f": [1.5, 0.0, float("nan")], "g": pa.array([1, 2, 3], pa.float32())}), path)
+    nan = "'nan'::DOUBLE"
+    conditions = ["f > 1.5", f"f = {nan}", "isnan(f)", "f >= 2", f"f BETWEEN 2 AND {nan}", f"f IN (3, {nan})"]
+    with pyralog.connect() as connection:
+        for condition in conditions:
+            rows = connection.execute(f"SELECT count(*) FROM '{path}' WHERE {condition}").fetchall()
+            assert rows == [(1,)], condition
+        assert connection.execute(f"SELECT isnan(max(f)), min(f), max(g) FROM '{path}'").fetchall() == [(True, 0, 3)]
+
+
+def test_null_is_distinct_in_row_groups_of_nulls(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    values = [None] * 10 + [5] * 5 + [None] * 5
+    pq.write_table(pa.table({"b": pa.array(values, pa.int32())}), path, row_group_size=10)
+    with pyralog.connect() as connection:
+        for condition in ["b IS DISTINCT FROM 5 OR b = 5", "b IS DISTINCT FROM 5 OR b IS DISTINCT FROM 6"]:
+            rows = connection.execute(f"SELECT count(*) FROM '{path}' WHERE {condition}").fetchall()
+            assert rows == [(20,)], condition
+        rows = connection.execute(f"SELECT count(*) FROM '{path}' WHERE b IS DISTINCT FROM 5 OR b > 7").fetchall()
+        assert rows == [(15,)]
+        pq.write_table(pa.table({"b": pa.nulls(3, pa.int32())}), path)
+        assert (
+            connection.execute(f"SELECT b FROM '{path}' WHERE b IS DISTINCT FROM 5 OR b = 5").fetchall()
+            == [(None,)] * 3
+        )
+        pq.write_table(pa.table({"b": pa.array([5, None], pa.int32())}), path)
+        assert connection.execute(f"SELECT b FROM '{path}' WHERE b IS DISTINCT FROM 5 OR b <> 5").fetchall() == [
+            (None,)
+        ]

@@ -58,6 +58,21 @@ TEST_F(ArrowIpcTest, ValuesAreViewsOfTheMappedFile) {
   EXPECT_LT(arrow::default_memory_pool()->bytes_allocated() - before, kRows);
 }
 
+// Pages of a mapping that the file has no more end the process.
+TEST_F(ArrowIpcTest, AFileThatIsCutWhileItIsReadIsAnErrorBeforeTheNextBatch) {
+  for (const char* stream : {"false", "true"}) {
+    const std::string path = Write(Rows({{"stream", stream}}));
+    ASSERT_OK_AND_ASSIGN(const auto dataset, OpenFile(path));
+    ASSERT_OK_AND_ASSIGN(const auto relation, dataset->OpenRelation(""));
+    ASSERT_OK_AND_ASSIGN(const ScanPlan plan, relation->Scan({}));
+    ASSERT_OK_AND_ASSIGN(const auto reader, plan.tasks.front()->Open());
+    std::filesystem::resize_file(path, 10);
+    std::shared_ptr<arrow::RecordBatch> batch;
+    ExpectError(reader->ReadNext(&batch), ErrorCode::kDamaged, "written over while it was read");
+    ExpectError(plan.tasks.back()->Open().status(), ErrorCode::kDamaged, "rename it");
+  }
+}
+
 TEST_F(ArrowIpcTest, ColumnsComeInTheOrderAsked) {
   ASSERT_OK_AND_ASSIGN(const auto dataset, OpenFile(Write(Rows())));
   ASSERT_OK_AND_ASSIGN(const auto relation, dataset->OpenRelation(""));

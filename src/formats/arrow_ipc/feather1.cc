@@ -195,6 +195,7 @@ class Feather1Task : public ScanTask, public arrow::RecordBatchReader {
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
     if (rows_ == nullptr) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(source_->CheckSize());
     auto checked = ValidateForeign(*std::exchange(rows_, nullptr));
     if (!checked.ok()) return source_->Wrap(checked.status());
     *out = std::move(*checked);

@@ -83,6 +83,7 @@ class FileBatches : public arrow::RecordBatchReader {
       *out = nullptr;
       return arrow::Status::OK();
     }
+    ARROW_RETURN_NOT_OK(source_->CheckSize());
     auto batch = file_->ReadRecordBatch(next_++);
     if (!batch.ok()) return source_->Wrap(batch.status());
     auto checked = Checked(**batch, *projection_);
@@ -101,6 +102,7 @@ class FileBatches : public arrow::RecordBatchReader {
 
 arrow::Result<std::shared_ptr<arrow::ipc::RecordBatchFileReader>> OpenIpcFile(
     const Source& source, const std::shared_ptr<arrow::Buffer>& bytes, std::vector<int> fields) {
+  ARROW_RETURN_NOT_OK(source.CheckSize());
   auto file = arrow::ipc::RecordBatchFileReader::Open(
       std::make_shared<arrow::io::BufferReader>(bytes), ReadOptions(source, std::move(fields)));
   if (!file.ok()) return source.Wrap(file.status());
@@ -142,6 +144,7 @@ class StreamBatches : public arrow::RecordBatchReader {
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     std::shared_ptr<arrow::RecordBatch> batch;
+    ARROW_RETURN_NOT_OK(source_->CheckSize());
     ARROW_RETURN_NOT_OK(source_->Wrap(stream_->ReadNext(&batch)));
     *out = nullptr;
     if (batch == nullptr) return arrow::Status::OK();
@@ -164,6 +167,7 @@ class StreamTask : public ScanTask {
       : source_(std::move(source)), bytes_(std::move(bytes)), projection_(std::move(projection)) {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() override {
+    ARROW_RETURN_NOT_OK(source_->CheckSize());
     auto stream =
         arrow::ipc::RecordBatchStreamReader::Open(std::make_shared<arrow::io::BufferReader>(bytes_),
                                                   ReadOptions(*source_, projection_->fields));

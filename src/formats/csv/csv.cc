@@ -129,6 +129,7 @@ class CsvFormat : public Format {
       return source->Error(ErrorCode::kDamaged, "it is not text: byte " + std::to_string(nul) +
                                                     " is NUL (for UTF-16 set the option encoding)");
     }
+    if (!head->whole) ARROW_RETURN_NOT_OK(CheckCompressed(*source));
     return std::make_shared<CsvDataset>(info_, source, CompressionOption(*source, *head));
   }
 

@@ -102,6 +102,7 @@ class JsonFormat : public Format {
     JsonCheckOptions check;
     check.whole = head->whole;
     check.may_be_empty = !source->path().ends_with(".json");
+    if (!head->whole) ARROW_RETURN_NOT_OK(CheckCompressed(*source));
     JsonFacts facts;
     ARROW_RETURN_NOT_OK(source->Wrap(CheckJson(std::string_view(*head->text), check, &facts)));
     return std::make_shared<JsonDataset>(info_, source, facts, CompressionOption(*source, *head));

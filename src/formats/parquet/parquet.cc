@@ -53,6 +53,19 @@ class ParquetDataset : public Dataset {
 
   std::string sql_reader_obstacle() const override { return obstacle_; }
 
+  Options sql_reader_options() const override {
+    // NaN is the greatest of numbers in SQL, and most writers leave it out of a column's bounds. DuckDB
+    // gives no bounds where there is one.
+    if (footer_->created_by().starts_with("DuckDB")) return {};
+    const ::parquet::SchemaDescriptor& schema = *footer_->schema();
+    for (int i = 0; i < schema.num_columns(); ++i) {
+      const auto type = schema.Column(i)->physical_type();
+      if (type == ::parquet::Type::FLOAT || type == ::parquet::Type::DOUBLE)
+        return {{"can_have_nan", "true"}};
+    }
+    return {};
+  }
+
   std::vector<std::pair<std::string, std::string>> Describe() const override {
     std::vector<std::pair<std::string, std::string>> facts = {
         {"row groups", std::to_string(footer_->num_row_groups())},
