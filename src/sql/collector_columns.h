@@ -28,7 +28,6 @@ class GrowingBytes {
   }
   // Takes the last `bytes` away again.
   void Shrink(int64_t bytes) { size_ -= bytes; }
-  void Clear() { size_ = 0; }
   uint8_t* data() { return data_; }
   int64_t size() const { return size_; }
   // The buffer of what was written; starts anew.

@@ -4,7 +4,34 @@
 namespace pyralog::sql {
 namespace {
 
-using EncodedTypesTest = TypesTest;
+class EncodedTypesTest : public TypesTest {
+ protected:
+  // Table t with the key id, of these batches in one transaction.
+  template <class RowsOf>
+  void MakeTable(const std::shared_ptr<arrow::Schema>& schema, int batches, RowsOf rows_of) {
+    auto txn = database_->Begin().ValueOrDie();
+    ASSERT_TRUE(txn->CreateTable("t", schema, {"id"}).ok());
+    for (int batch = 0; batch < batches; ++batch) {
+      const auto appended = txn->Append("t", rows_of(batch));
+      ASSERT_TRUE(appended.ok()) << appended;
+    }
+    ASSERT_TRUE(txn->Commit().ok());
+  }
+
+  // Reads the table batch by batch, each valid.
+  template <class Visit>
+  void VisitBatches(const std::string& table, Visit visit) {
+    const auto reader = database_->Scan(table).ValueOrDie();
+    while (true) {
+      std::shared_ptr<arrow::RecordBatch> batch;
+      const auto read = reader->ReadNext(&batch);
+      ASSERT_TRUE(read.ok()) << read;
+      if (batch == nullptr) break;
+      ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
+      ASSERT_NO_FATAL_FAILURE(visit(*batch));
+    }
+  }
+};
 
 // All of them have more distinct values than their indices count; each batch of rows has not.
 TEST_F(EncodedTypesTest, DictionariesOfManyValues) {
@@ -34,35 +61,23 @@ TEST_F(EncodedTypesTest, DictionariesOfManyValues) {
                                     {ArrayOf(arrow::int64(), ids), ArrayOf(narrow, texts),
                                      ArrayOf(arrow::list(narrow), lists), n});
   };
-  auto txn = database_->Begin().ValueOrDie();
-  ASSERT_TRUE(txn->CreateTable("t", schema, {"id"}).ok());
-  for (int batch = 0; batch < kBatches; ++batch) {
-    const auto appended = txn->Append("t", rows_of(batch));
-    ASSERT_TRUE(appended.ok()) << appended;
-  }
-  ASSERT_TRUE(txn->Commit().ok());
-  txn.reset();
+  ASSERT_NO_FATAL_FAILURE(MakeTable(schema, kBatches, rows_of));
   const auto check = [&](const std::string& when) {
     SCOPED_TRACE(when);
-    const auto reader = database_->Scan("t").ValueOrDie();
     int64_t seen = 0;
-    while (true) {
-      std::shared_ptr<arrow::RecordBatch> batch;
-      const auto read = reader->ReadNext(&batch);
-      ASSERT_TRUE(read.ok()) << read;
-      if (batch == nullptr) break;
-      ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
-      for (int i = 0; i < batch->num_columns(); ++i)
-        ASSERT_TRUE(batch->column(i)->type()->Equals(schema->field(i)->type()));
+    const auto visit = [&](const arrow::RecordBatch& batch) {
+      for (int i = 0; i < batch.num_columns(); ++i)
+        ASSERT_TRUE(batch.column(i)->type()->Equals(schema->field(i)->type()));
       const auto expected = rows_of(static_cast<int>(seen / kRows));
-      ASSERT_LE(batch->num_rows(), 128);  // indices of 8 bits
+      ASSERT_LE(batch.num_rows(), 128);  // indices of 8 bits
       for (int i = 1; i < 4; ++i) {
-        const ArrayPtr first = Plain(batch->column(i)->Slice(0, 1));
+        const ArrayPtr first = Plain(batch.column(i)->Slice(0, 1));
         EXPECT_TRUE(first->Equals(*Plain(expected->column(i)->Slice(seen % kRows, 1))))
             << first->ToString();
       }
-      seen += batch->num_rows();
-    }
+      seen += batch.num_rows();
+    };
+    ASSERT_NO_FATAL_FAILURE(VisitBatches("t", visit));
     EXPECT_EQ(seen, kRows * kBatches);
     EXPECT_EQ(Scalar("SELECT count(DISTINCT d)::BIGINT FROM t WHERE d = l[1] AND d = 'v' || id AND "
                      "n[1] = id AND l[2] IS NULL"),
@@ -126,36 +141,24 @@ TEST_F(EncodedTypesTest, ShortRunsOfManyRows) {
                           .ValueOrDie();
     return arrow::RecordBatch::Make(schema, kRows, {ids.Finish().ValueOrDie(), values, row, list});
   };
-  auto txn = database_->Begin().ValueOrDie();
-  ASSERT_TRUE(txn->CreateTable("t", schema, {"id"}).ok());
-  for (int batch = 0; batch < kBatches; ++batch) {
-    const auto appended = txn->Append("t", rows_of(batch));
-    ASSERT_TRUE(appended.ok()) << appended;
-  }
-  ASSERT_TRUE(txn->Commit().ok());
-  txn.reset();
+  ASSERT_NO_FATAL_FAILURE(MakeTable(schema, kBatches, rows_of));
   const auto check = [&](const std::string& when, const std::string& table) {
     SCOPED_TRACE(when);
-    const auto reader = database_->Scan(table).ValueOrDie();
     int64_t seen = 0;
-    while (true) {
-      std::shared_ptr<arrow::RecordBatch> batch;
-      const auto read = reader->ReadNext(&batch);
-      ASSERT_TRUE(read.ok()) << read;
-      if (batch == nullptr) break;
-      ASSERT_TRUE(batch->ValidateFull().ok()) << batch->ValidateFull();
-      for (int i = 1; i < batch->num_columns(); ++i) {
-        ASSERT_TRUE(batch->column(i)->type()->Equals(schema->field(i)->type()));
+    const auto visit = [&](const arrow::RecordBatch& batch) {
+      for (int i = 1; i < batch.num_columns(); ++i) {
+        ASSERT_TRUE(batch.column(i)->type()->Equals(schema->field(i)->type()));
         // The batch's first row, and its last.
-        for (const int64_t row : {int64_t{0}, batch->num_rows() - 1}) {
-          const int64_t id = static_cast<const arrow::Int64Array&>(*batch->column(0)).Value(row);
+        for (const int64_t row : {int64_t{0}, batch.num_rows() - 1}) {
+          const int64_t id = static_cast<const arrow::Int64Array&>(*batch.column(0)).Value(row);
           const auto expected = rows_of(static_cast<int>(id / kRows));
-          EXPECT_TRUE(Plain(batch->column(i)->Slice(row, 1))
+          EXPECT_TRUE(Plain(batch.column(i)->Slice(row, 1))
                           ->Equals(*Plain(expected->column(i)->Slice(id % kRows, 1))));
         }
       }
-      seen += batch->num_rows();
-    }
+      seen += batch.num_rows();
+    };
+    ASSERT_NO_FATAL_FAILURE(VisitBatches(table, visit));
     EXPECT_EQ(seen, kRows * kBatches);
     EXPECT_EQ(Scalar("SELECT count(*)::BIGINT FROM " + table +
                      " WHERE r IS NOT DISTINCT FROM CASE WHEN id // 5 % 7 <> 3 THEN id // 5 END AND"

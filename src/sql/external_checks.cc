@@ -1,7 +1,5 @@
 #include "sql/external_checks.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <mutex>
@@ -49,18 +47,23 @@ class VerdictCache {
 
 }  // namespace
 
-arrow::Result<FileStamp> StampOf(const std::string& path) {
-  ARROW_RETURN_NOT_OK(io::CheckRegularFile(path));
-  struct stat state = {};
-  if (::stat(path.c_str(), &state) != 0)
-    return MakeError(ErrorCode::kIo, path + ": " + std::generic_category().message(errno));
+FileStamp StampOf(const struct stat& state) {
   const auto nanoseconds = [](const timespec& time) {
     return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
   };
   return FileStamp{.size = static_cast<uint64_t>(state.st_size),
                    .modified_ns = nanoseconds(state.st_mtim),
                    .changed_ns = nanoseconds(state.st_ctim),
-                   .inode = state.st_ino};
+                   .inode = state.st_ino,
+                   .device = state.st_dev};
+}
+
+arrow::Result<FileStamp> StampOf(const std::string& path) {
+  ARROW_RETURN_NOT_OK(io::CheckRegularFile(path));
+  struct stat state = {};
+  if (::stat(path.c_str(), &state) != 0)
+    return MakeError(ErrorCode::kIo, path + ": " + std::generic_category().message(errno));
+  return StampOf(state);
 }
 
 arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,

@@ -2,6 +2,8 @@
 // them.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <atomic>
 #include <string>
 #include <vector>
@@ -30,8 +32,10 @@ struct FileStamp {
   int64_t modified_ns = 0;  // may be set by anybody
   int64_t changed_ns = 0;   // of the inode, set by the system alone
   uint64_t inode = 0;
+  uint64_t device = 0;
   bool operator==(const FileStamp&) const = default;
 };
+FileStamp StampOf(const struct stat& state);
 arrow::Result<FileStamp> StampOf(const std::string& path);
 
 // BLAKE3 of the file's content, hexadecimal. kInterrupted when the flag is set meanwhile.

@@ -1,62 +1,56 @@
 #include "sql/local_files.h"
 
 #include <sys/stat.h>
-#include <time.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string>
 
 #include "duckdb/common/local_file_system.hpp"
 #include "duckdb/common/virtual_file_system.hpp"
+#include "sql/external_checks.h"
 
 namespace pyralog::sql {
 namespace {
 
 // The coarsest steps of a clock that a file system in use has are those of FAT: two seconds.
-constexpr int64_t kClockStepNs = 2'000'000'000;
-
-int64_t Nanoseconds(const timespec& time) {
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
+constexpr auto kClockStep = std::chrono::seconds(2);
 
 struct FileVersion {
-  uint64_t device, inode, size;
-  int64_t modified_ns, changed_ns;
-  uint64_t number;  // not 0: of this tag alone
+  FileStamp stamp;
+  uint64_t number = 0;  // not 0: of this tag alone
 };
+static_assert(sizeof(FileVersion) == 6 * sizeof(uint64_t));  // its bytes are the tag
 
 class LocalFiles final : public duckdb::LocalFileSystem {
  public:
   std::string GetVersionTag(duckdb::FileHandle& handle) override {
-    // Device and inode of the open file are the first words of DuckDB's own tag.
-    const std::string own = LocalFileSystem::GetVersionTag(handle);
-    FileVersion version = {};
-    if (own.size() < 2 * sizeof(uint64_t)) return Unique(version);
-    std::memcpy(&version.device, own.data(), sizeof(uint64_t));
-    std::memcpy(&version.inode, own.data() + sizeof(uint64_t), sizeof(uint64_t));
-    struct stat named = {};
-    if (::stat(handle.GetPath().c_str(), &named) != 0 || named.st_dev != version.device ||
-        named.st_ino != version.inode) {
-      return Unique(version);  // another file has the name meanwhile
+    FileVersion version;
+    if (!FindStamp(handle, &version.stamp) || ChangedJustNow(version.stamp)) {
+      static std::atomic<uint64_t> last = 0;
+      version.number = ++last;
     }
-    version.size = static_cast<uint64_t>(named.st_size);
-    version.modified_ns = Nanoseconds(named.st_mtim);
-    version.changed_ns = Nanoseconds(named.st_ctim);
-    timespec now = {};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    if (Nanoseconds(now) - version.changed_ns < kClockStepNs) return Unique(version);
-    return TagOf(version);
+    return std::string(reinterpret_cast<const char*>(&version), sizeof(version));
   }
 
  private:
-  static std::string TagOf(const FileVersion& version) {
-    return std::string(reinterpret_cast<const char*>(&version), sizeof(version));
+  // The stamp of the open file; false when another file has its name meanwhile.
+  bool FindStamp(duckdb::FileHandle& handle, FileStamp* stamp) {
+    // Device and inode of the open file are the first words of DuckDB's own tag.
+    std::array<uint64_t, 2> open;
+    const std::string own = LocalFileSystem::GetVersionTag(handle);
+    struct stat named = {};
+    if (own.size() < sizeof(open) || ::stat(handle.GetPath().c_str(), &named) != 0) return false;
+    std::memcpy(open.data(), own.data(), sizeof(open));
+    *stamp = StampOf(named);
+    return stamp->device == open[0] && stamp->inode == open[1];
   }
-  static std::string Unique(FileVersion version) {
-    static std::atomic<uint64_t> last = 0;
-    version.number = ++last;
-    return TagOf(version);
+
+  static bool ChangedJustNow(const FileStamp& stamp) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return now - std::chrono::nanoseconds(stamp.changed_ns) < kClockStep;
   }
 };
 
