@@ -74,7 +74,7 @@ function(_pyralog_test_executable name label sources libs)
   _pyralog_use_pch(${name} pyralog_pch_test)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT ${PYRALOG_TEST_TIMEOUT}
-    ENVIRONMENT "PYRALOG_BUILD_DIR=${CMAKE_BINARY_DIR};PYRALOG_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+    ENVIRONMENT "PYRALOG_BUILD_DIR=${CMAKE_BINARY_DIR};PYRALOG_SOURCE_DIR=${PROJECT_SOURCE_DIR};TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
 
 # The formats that are built: the names in src/formats/formats.def.

@@ -179,6 +179,27 @@ TEST_F(EngineTest, TheFirstCommitterWins) {
   EXPECT_EQ(Read(table), (Map{{1, "first"}, {7, "first"}}));
 }
 
+TEST_F(EngineTest, AKeyThatCameAndWentIsAbsent) {
+  const TableId table = MakeTable();
+  for (int64_t key : {1, 2, 3}) {
+    auto inserter = Begin();
+    ASSERT_TRUE(inserter->Append(table, Rows({{key, "late"}})).ok());
+    Insert(table, {{key, "early"}});
+    if (key == 2) {
+      ASSERT_TRUE(engine_->Flush().ok());
+    }
+    auto remover = Begin();
+    const int64_t row = FindKey(*remover->View(table).ValueOrDie(), key);
+    ASSERT_EQ(remover->Delete(table, {&row, 1}).ValueOrDie(), 1);
+    ASSERT_TRUE(remover->Commit().ok());
+    if (key == 3) {
+      ASSERT_TRUE(engine_->Flush().ok());
+    }
+    EXPECT_TRUE(inserter->Commit().ok()) << key;
+  }
+  EXPECT_EQ(Read(table), (Map{{1, "late"}, {2, "late"}, {3, "late"}}));
+}
+
 TEST_F(EngineTest, ASnapshotStaysThroughUpdatesFlushesAndMerges) {
   const TableId table = MakeTable();
   Insert(table, {{1, "a"}, {2, "b"}});

@@ -224,7 +224,7 @@ arrow::Status MemTable::FindNewer(const KeyBatch& keys, std::span<const int64_t>
   const int64_t born = BornAtLocked(snapshot);
   for (int64_t i : which) {
     const uint32_t row = index_.Newest(keys.key(i), keys.hash(i));
-    if (row != KeyIndex::kNone && row >= born) newer[i] = row;
+    if (row != KeyIndex::kNone && row >= born && !deaths().IsDead(row)) newer[i] = row;
   }
   return arrow::Status::OK();
 }

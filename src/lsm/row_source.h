@@ -109,8 +109,8 @@ class RowSource {
   // alive there, or -1. REQUIRES: keyed schema.
   virtual arrow::Status Find(const KeyBatch& keys, std::span<const int64_t> which,
                              CommitNumber snapshot, std::span<int64_t> rows) const = 0;
-  // For each key: newer[i] = a row of that key that was born after the snapshot (dead or alive), or
-  // for a sealed source any living row of that key; -1 when there is none. Others are left.
+  // For each key: newer[i] = the living row of that key that was born after the snapshot, or for a
+  // sealed source any living row of that key; others are left.
   virtual arrow::Status FindNewer(const KeyBatch& keys, std::span<const int64_t> which,
                                   CommitNumber snapshot, std::span<int64_t> newer) const = 0;
 

@@ -3,8 +3,9 @@
 //
 // It reads the database as it was durable when it began, plus its own writes. Nothing of it is
 // visible to others, or in the log, before Commit. Commit fails with kConflict when another
-// transaction that committed since the snapshot wrote the same key, deleted the same row, or
-// changed the same metadata entry or table schema; nothing of it happens then.
+// transaction that committed since the snapshot deleted the same row, left a row of a key that this
+// one inserts, or changed the same metadata entry or table schema; nothing of it happens then. A
+// key that came and went meanwhile is as absent as the transaction saw it.
 //
 // Thread-safe: the sinks of one parallel statement may call Append and Delete from several threads.
 // One statement at a time, though: a view is taken when a statement starts.
