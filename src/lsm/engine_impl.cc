@@ -152,10 +152,12 @@ arrow::Status EngineImpl::MakeTableFolder(TableId table) {
 }
 
 arrow::Result<std::unique_ptr<SegmentWriter>> EngineImpl::NewSegment(TableId table,
-                                                                     TableSchemaPtr schema) {
+                                                                     TableSchemaPtr schema,
+                                                                     NarrowColumns narrow) {
   ARROW_RETURN_NOT_OK(MakeTableFolder(table));
   return SegmentWriter::Create(env_, TableFolder(table), PathOf("tmp"), database_,
-                               SegmentId(next_segment_.fetch_add(1)), table, std::move(schema));
+                               SegmentId(next_segment_.fetch_add(1)), table, std::move(schema),
+                               std::move(narrow));
 }
 
 std::shared_ptr<SegmentSource> EngineImpl::OpenSegment(const SegmentMeta& meta,

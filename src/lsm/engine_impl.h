@@ -99,7 +99,8 @@ class EngineImpl final : public Engine {
   bool has_references() const { return has_references_; }
   const EngineOptions& options() const { return options_; }
   // A writer for a new, unlisted segment of the table; makes its folder.
-  arrow::Result<std::unique_ptr<SegmentWriter>> NewSegment(TableId table, TableSchemaPtr schema);
+  arrow::Result<std::unique_ptr<SegmentWriter>> NewSegment(TableId table, TableSchemaPtr schema,
+                                                           NarrowColumns narrow = {});
   // Opens a finished segment and makes its name durable.
   arrow::Result<std::shared_ptr<SegmentSource>> AdoptSegment(const SegmentMeta& meta,
                                                              TableSchemaPtr schema);
@@ -156,6 +157,8 @@ class EngineImpl final : public Engine {
   // The mostly dead segment of which the least is left.
   bool PickRewrite(MergeJob* job) const;
   bool PickMerge(MergeJob* job) const;
+  // Columns of which all values of the inputs fit narrower integers.
+  static arrow::Result<NarrowColumns> NarrowColumnsOf(const MergeJob& job);
   arrow::Status WriteMerge(MergeJob* job) REQUIRES(flush_mutex_);
   arrow::Status InstallMerge(MergeJob* job) REQUIRES(commit_mutex_);
   // Rows of `from` that died after they were copied die in the copy too, where those that were kept

@@ -351,6 +351,106 @@ TEST_F(EngineTest, MetadataIsTransactionalAndConflicts) {
   EXPECT_EQ(Begin()->GetMeta("x"), std::nullopt);
 }
 
+// Columns of a table as unit arrays: the smallest type that one of them is stored in, by column.
+std::vector<int> StoredWidths(const TableView& view) {
+  std::vector<int> widths(static_cast<size_t>(view.schema()->num_fields()), 99);
+  for (size_t unit = 0; unit < view.units().size(); ++unit) {
+    for (size_t column = 0; column < widths.size(); ++column) {
+      const auto array = view.Encoded(unit, static_cast<int>(column)).ValueOrDie();
+      widths[column] = std::min(widths[column], array->type()->byte_width());
+    }
+  }
+  return widths;
+}
+
+TEST_F(EngineTest, MergesNarrowIntegersAndEveryWayToReadThemWidens) {
+  options_.merge_fanin = 4;
+  Reopen();
+  const auto schema = arrow::schema(
+      {arrow::field("k", arrow::int64(), false), arrow::field("small", arrow::int64()),
+       arrow::field("none", arrow::uint32()), arrow::field("wide", arrow::int64())});
+  const TableId table = MakeTable(MakeTableSchema(schema, {0}).ValueOrDie());
+  constexpr int64_t kRows = 1000;
+  const auto wide_value = [](int64_t i) { return i * 5'000'000'000; };
+  const auto append = [&](Transaction* txn, int64_t begin, int64_t end, int64_t small) {
+    arrow::Int64Builder keys, smalls, wides;
+    for (int64_t i = begin; i < end; ++i) {
+      ASSERT_TRUE(keys.Append(i).ok() && wides.Append(wide_value(i)).ok());
+      ASSERT_TRUE(i % 7 == 0 ? smalls.AppendNull().ok() : smalls.Append(small).ok());
+    }
+    ASSERT_TRUE(
+        txn->Append(table, arrow::RecordBatch::Make(
+                               schema, end - begin,
+                               {keys.Finish().ValueOrDie(), smalls.Finish().ValueOrDie(),
+                                arrow::MakeArrayOfNull(arrow::uint32(), end - begin).ValueOrDie(),
+                                wides.Finish().ValueOrDie()}))
+            .ok());
+  };
+  for (int64_t part = 0; part < 4; ++part) {
+    auto txn = Begin();
+    append(txn.get(), part * kRows, (part + 1) * kRows, part * 40 - 100);
+    ASSERT_TRUE(txn->Commit().ok());
+    ASSERT_TRUE(engine_->Flush().ok());
+  }
+  EXPECT_EQ(StoredWidths(*Begin()->View(table).ValueOrDie()), (std::vector{8, 8, 4, 8}));
+  ASSERT_TRUE(engine_->DrainBackgroundWork().ok());
+  const auto check = [&](int64_t changed_key, int64_t changed) {
+    const auto view = Begin()->View(table).ValueOrDie();
+    std::vector<int64_t> ids(4 * kRows, -1);
+    MaskWords mask;
+    for (size_t unit = 0; unit < view->units().size(); ++unit) {
+      view->Mask(unit, &mask);
+      const auto keys = view->Column(unit, 0).ValueOrDie();
+      const auto smalls = view->Column(unit, 1).ValueOrDie();
+      ASSERT_EQ(smalls->type_id(), arrow::Type::INT64);
+      for (int64_t i = 0; i < keys->length(); ++i) {
+        if (!((mask[i >> 6] >> (i & 63)) & 1)) continue;
+        const int64_t key = static_cast<const arrow::Int64Array&>(*keys).Value(i);
+        ids[static_cast<size_t>(key)] = view->units()[unit].first_row_id + i;
+        ASSERT_EQ(smalls->IsNull(i), key % 7 == 0);
+        if (key % 7 == 0) continue;
+        const int64_t expected = key == changed_key ? changed : key / kRows * 40 - 100;
+        ASSERT_EQ(static_cast<const arrow::Int64Array&>(*smalls).Value(i), expected) << key;
+      }
+    }
+    for (const int64_t key : {int64_t{8}, 2 * kRows + 1, 4 * kRows - 1, changed_key}) {
+      int64_t offset = 0;
+      const int64_t id = ids[static_cast<size_t>(key)];
+      const auto array = view->ColumnAt(id, 1, &offset).ValueOrDie();
+      const int64_t expected = key == changed_key ? changed : key / kRows * 40 - 100;
+      ASSERT_EQ(static_cast<const arrow::Int64Array&>(*array).Value(offset), expected) << key;
+      const int columns[] = {1, 3};
+      const auto row = view->Fetch({&id, 1}, columns).ValueOrDie();
+      ASSERT_EQ(static_cast<const arrow::Int64Array&>(*row->column(0)).Value(0), expected);
+      ASSERT_EQ(static_cast<const arrow::Int64Array&>(*row->column(1)).Value(0), wide_value(key));
+    }
+  };
+  EXPECT_EQ(StoredWidths(*Begin()->View(table).ValueOrDie()), (std::vector{8, 1, 1, 8}));
+  check(1, -100);
+  // A value beyond the type: it stands in memory, then in a segment of its own, then they merge.
+  auto txn = Begin();
+  const int64_t row = FindKey(*txn->View(table).ValueOrDie(), 1);
+  ASSERT_EQ(txn->Delete(table, {&row, 1}).ValueOrDie(), 1);
+  append(txn.get(), 1, 2, 70'000);
+  ASSERT_TRUE(txn->Commit().ok());
+  check(1, 70'000);
+  for (int64_t part = 4; part < 8; ++part) {
+    auto more = Begin();
+    append(more.get(), part * kRows, part * kRows + 1, 0);
+    ASSERT_TRUE(more->Commit().ok());
+    ASSERT_TRUE(engine_->Flush().ok());
+    const auto gone = Begin();
+    const int64_t id = FindKey(*gone->View(table).ValueOrDie(), part * kRows);
+    ASSERT_EQ(gone->Delete(table, {&id, 1}).ValueOrDie(), 1);
+    ASSERT_TRUE(gone->Commit().ok());
+  }
+  ASSERT_TRUE(engine_->DrainBackgroundWork().ok());
+  check(1, 70'000);
+  Reopen();
+  check(1, 70'000);
+  EXPECT_TRUE(engine_->Verify().ok());
+}
+
 TEST_F(EngineTest, ADroppedTableGivesItsSpaceBack) {
   const TableId table = MakeTable();
   Insert(table, {{1, "a"}});

@@ -3,10 +3,12 @@
 //
 // Sizes fall into classes, each fanin times the one below. Of a table's segments, a run of `fanin`
 // neighbours of one class or below is merged. With fanin 8, a 16 MiB flush and 256 MiB files that
-// leaves at most 7 files a class. Rows keep their order.
+// leaves at most 7 files a class. Rows keep their order. Integers are narrowed to what their columns'
+// bounds need: fresh segments give views of what was written, older ones are small and fast to scan.
 #include <algorithm>
 #include <limits>
 
+#include "batch/narrow_integers.h"
 #include "lsm/batch_rows.h"
 #include "lsm/engine_impl.h"
 #include "pyralog/error.h"
@@ -107,8 +109,29 @@ bool EngineImpl::PickMerge(MergeJob* job) const {
   return false;
 }
 
+arrow::Result<NarrowColumns> EngineImpl::NarrowColumnsOf(const MergeJob& job) {
+  NarrowColumns narrow;
+  for (int column = 0; column < job.schema->num_fields(); ++column) {
+    const auto& type = job.schema->arrow->field(column)->type();
+    if (!arrow::is_integer(type->id()) || std::ranges::count(job.schema->key, column) > 0) continue;
+    batch::ZoneMap bounds;
+    bool known = true;
+    for (const auto& input : job.inputs) {
+      const ColumnMap map(input->schema(), job.schema);
+      known = known && map.stored(column) >= 0 && map.identical(column);
+      if (!known) break;  // older than a change of the column
+      ARROW_ASSIGN_OR_RAISE(const batch::ZoneMap* range, input->Range(map.stored(column)));
+      bounds.Merge(*range, *type);
+    }
+    auto smallest = known ? batch::NarrowestInteger(type, bounds) : type;
+    if (!smallest->Equals(type)) narrow.emplace(column, std::move(smallest));
+  }
+  return narrow;
+}
+
 arrow::Status EngineImpl::WriteMerge(MergeJob* job) {
-  ARROW_ASSIGN_OR_RAISE(auto writer, NewSegment(job->table, job->schema));
+  ARROW_ASSIGN_OR_RAISE(auto narrow, NarrowColumnsOf(*job));
+  ARROW_ASSIGN_OR_RAISE(auto writer, NewSegment(job->table, job->schema, std::move(narrow)));
   CommitNumber birth;
   for (const auto& input : job->inputs) birth = std::max(birth, input->birth());
   for (const auto& input : job->inputs) {

@@ -29,7 +29,7 @@ class SourceUnit {
   virtual ~SourceUnit() = default;
   // `column` is a position in the source's schema.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Column(int column) const = 0;
-  // The same, but texts that are stored as codes as these (Segment::Encoded).
+  // The same, but texts and integers as they are stored (Segment::Encoded).
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int column) const {
     return Column(column);
   }
@@ -98,7 +98,7 @@ class RowSource {
   // The array of `column` that holds `row`, and its place.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> ColumnAt(int64_t row, int column,
                                                                 int64_t* offset) const = 0;
-  // The same, with texts as codes (SourceUnit::Encoded).
+  // The same, as it is stored (SourceUnit::Encoded).
   virtual arrow::Result<std::shared_ptr<arrow::Array>> EncodedAt(int64_t row, int column,
                                                                  int64_t* offset) const {
     return ColumnAt(row, column, offset);

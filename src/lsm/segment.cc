@@ -7,6 +7,7 @@
 
 #include "arrow/array/array_dict.h"
 #include "arrow/array/util.h"
+#include "batch/narrow_integers.h"
 #include "lsm/segment_arrow_reader.h"
 #include "lsm/segment_encoding.h"
 #include "lsm/segment_index.h"
@@ -48,6 +49,7 @@ class SegmentImpl final : public Segment {
   arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int64_t unit, int column) override {
     ARROW_ASSIGN_OR_RAISE(auto stored, StoredColumn(unit, column));
     const auto& logical = schema_->arrow->field(column)->type();
+    if (batch::IsNarrowerInteger(*stored->type(), *logical)) return stored;
     if (stored->type_id() != arrow::Type::DICTIONARY) return FromStorage(stored, logical);
     if (logical->id() != arrow::Type::STRING_VIEW) return stored;
     ARROW_ASSIGN_OR_RAISE(const auto* dictionary, Dictionary(*stored, column));

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,13 +56,18 @@ struct BirthRun {
   CommitNumber birth;
 };
 
+// Columns, by position, that are stored as narrower integers (batch/narrow_integers.h).
+using NarrowColumns = std::map<int, std::shared_ptr<arrow::DataType>>;
+
 class SegmentWriter {
  public:
-  // `folder` is the table's folder (exists), `tmp` the database's tmp folder (exists).
+  // `folder` is the table's folder (exists), `tmp` the database's tmp folder (exists). All values of
+  // the `narrow` columns, none of which is of the key, fit these types.
   static arrow::Result<std::unique_ptr<SegmentWriter>> Create(io::Env* env, std::string folder,
                                                               std::string tmp, DatabaseId database,
                                                               SegmentId id, TableId table,
-                                                              TableSchemaPtr schema);
+                                                              TableSchemaPtr schema,
+                                                              NarrowColumns narrow = {});
   virtual ~SegmentWriter() = default;  // an unfinished segment's files are removed
   // Appends rows born at `births`: one value that all rows share, or one per row. CommitNumber 0:
   // not known yet, the meta will say. Any chunking; rows are cut into units. `batch` has the
@@ -101,11 +107,11 @@ class Segment {
 
   // A column of a unit in the schema's type, verified. `column` is a position in schema(). A view
   // of the mapping, which it keeps alive, wherever that type is the stored one: always but for
-  // dictionaries and codes (segment_encoding.h).
+  // dictionaries, codes and narrower integers (segment_encoding.h).
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Column(int64_t unit, int column) = 0;
-  // The same, but texts that are stored as codes (string_dictionary.h) as these: dictionary(int16,
-  // utf8), or, where the schema's type is utf8_view, dictionary(int16, utf8_view) over one
-  // dictionary, the same array for all units.
+  // The same, but integers in the type that they are stored in, and texts that are stored as codes
+  // (string_dictionary.h) as these: dictionary(int16, utf8), or, where the schema's type is
+  // utf8_view, dictionary(int16, utf8_view) over one dictionary, the same array for all units.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> Encoded(int64_t unit, int column) = 0;
   // The same in the type of the file: always a view.
   virtual arrow::Result<std::shared_ptr<arrow::Array>> StoredColumn(int64_t unit, int column) = 0;

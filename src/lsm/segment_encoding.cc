@@ -17,6 +17,7 @@
 #include "arrow/extension_type.h"
 #include "arrow/util/bit_util.h"
 #include "arrow/util/checked_cast.h"
+#include "batch/narrow_integers.h"
 #include "lsm/row_selection.h"
 #include "lsm/string_dictionary.h"
 
@@ -351,6 +352,8 @@ bool FitsLogicalType(const std::shared_ptr<arrow::DataType>& stored,
 arrow::Result<std::shared_ptr<arrow::Array>> FromStorage(
     const std::shared_ptr<arrow::Array>& stored, const std::shared_ptr<arrow::DataType>& logical) {
   if (stored->type()->Equals(logical)) return stored;
+  if (batch::IsNarrowerInteger(*stored->type(), *logical))
+    return batch::WidenIntegers(*stored, logical);
   if (stored->type_id() == arrow::Type::DICTIONARY) {
     const auto plain = StorageType(logical);
     if (logical->id() == arrow::Type::DICTIONARY) return CodesAsDictionary(*stored, logical);

@@ -1,13 +1,14 @@
 // The one place that says how a column of a logical type is stored in a segment file, and back.
 //
-// Every type is stored as it is, but for three. Dictionary-encoded columns, at any depth, are stored
+// Every type is stored as it is, but for four. Dictionary-encoded columns, at any depth, are stored
 // as their values, because the batches of an IPC file share one dictionary and a segment's batches
 // arrive one by one. Run ends of 16 bits, at any depth, are stored as 32 bits, because a segment's
 // unit has more rows than they reach. Columns of texts that repeat are stored as 16-bit codes of one dictionary of
 // the segment (string_dictionary.h): the writer decides by the first unit, and takes it back when
-// there are too many texts after all. A reader takes the stored type from the file's own schema, so
-// that later builds may choose narrower integers, too: what is stored under a type that casts
-// losslessly to the logical one is read by this build.
+// there are too many texts after all. Integers of merged segments are stored in as few bytes as their
+// column's bounds allow (batch/narrow_integers.h), but for those of the key. A reader takes the stored
+// type from the file's own schema: what is stored under a type that casts losslessly to the logical
+// one is read.
 #pragma once
 
 #include <memory>

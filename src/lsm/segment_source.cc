@@ -57,7 +57,7 @@ arrow::Result<std::shared_ptr<arrow::Array>> SegmentSource::ColumnAt(int64_t row
                                                                      int64_t* offset) const {
   ARROW_ASSIGN_OR_RAISE(auto array, EncodedAt(row, column, offset));
   const auto& type = schema()->arrow->field(column)->type();
-  if (array->type_id() != arrow::Type::DICTIONARY || array->type()->Equals(type)) return array;
+  if (array->type()->Equals(type)) return array;
   array = array->Slice(*offset, 1);
   *offset = 0;
   return FromStorage(array, type);

@@ -313,6 +313,42 @@ TEST(SegmentTest, EmptySegment) {
   EXPECT_EQ(row, -1);
 }
 
+TEST(SegmentTest, NarrowedIntegersAreReadAsTheirType) {
+  constexpr int64_t kRows = kUnitRows + 1003;
+  SegmentFixture fixture(
+      arrow::schema({arrow::field("k", arrow::int64(), false), arrow::field("i", arrow::int64()),
+                     arrow::field("s", arrow::utf8())}),
+      {0});
+  const auto number = [](int64_t i) { return i % 200 - 100; };
+  // The text becomes codes, which are taken back in the second unit: what is there is written again.
+  const auto all = fixture.Batch(
+      {Int64s(kRows, [](int64_t i) { return i; }), Int64s(kRows, number),
+       Strings(kRows, [](int64_t i) { return std::to_string(i < kUnitRows ? i % 10 : i); })});
+  auto writer = fixture.NewWriter(31, {{1, arrow::int8()}});
+  const CommitNumber birth(1);
+  SEGMENT_ASSERT_OK(writer->Append(*all, {&birth, 1}));
+  auto meta = writer->Finish();
+  SEGMENT_ASSERT_OK(meta.status());
+  auto segment = fixture.Open(*meta);
+  SEGMENT_ASSERT_OK(ReadsAs(segment.get(), *all));
+  SEGMENT_ASSERT_OK(segment->VerifyAll());
+  for (const int64_t unit : {0, 1}) {
+    EXPECT_EQ(segment->StoredColumn(unit, 1).ValueOrDie()->type_id(), arrow::Type::INT8);
+    EXPECT_EQ(segment->Encoded(unit, 1).ValueOrDie()->type_id(), arrow::Type::INT8);
+    EXPECT_EQ(segment->Column(unit, 1).ValueOrDie()->type_id(), arrow::Type::INT64);
+    EXPECT_EQ(segment->StoredColumn(unit, 0).ValueOrDie()->type_id(), arrow::Type::INT64);
+  }
+  const auto expected = batch::ComputeZoneMap(*all->column(1)->Slice(kUnitRows)).ValueOrDie();
+  EXPECT_EQ(*segment->Zone(1, 1).ValueOrDie(), expected);
+
+  auto wrong = fixture.NewWriter(32, {{1, arrow::int8()}});
+  const auto large = fixture.Batch({Int64s(3, [](int64_t i) { return i; }),
+                                    Int64s(3, [](int64_t i) { return i * 100; }),
+                                    Strings(3, [](int64_t) { return "x"; })});
+  SEGMENT_ASSERT_OK(wrong->Append(*large, {&birth, 1}));
+  ExpectStatus(wrong->Finish().status(), ErrorCode::kUnknown, "does not fit int8");
+}
+
 TEST(SegmentTest, WriterRefusesWhatDoesNotFit) {
   SegmentFixture fixture(arrow::schema({arrow::field("i", arrow::int64(), false)}), {0});
   auto writer = fixture.NewWriter();

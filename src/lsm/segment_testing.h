@@ -54,9 +54,9 @@ class SegmentFixture {
     EXPECT_TRUE(env->CreateDir("tmp").ok());
   }
 
-  std::unique_ptr<SegmentWriter> NewWriter(uint64_t id = 31) const {
+  std::unique_ptr<SegmentWriter> NewWriter(uint64_t id = 31, NarrowColumns narrow = {}) const {
     return SegmentWriter::Create(env.get(), "db", "tmp", kTestDatabase, SegmentId(id), TableId(7),
-                                 table)
+                                 table, std::move(narrow))
         .ValueOrDie();
   }
   // The batches as one segment, all rows born at `birth`.

@@ -6,6 +6,7 @@
 #include "arrow/io/memory.h"
 #include "arrow/ipc/reader.h"
 #include "arrow/util/checked_cast.h"
+#include "batch/narrow_integers.h"
 
 namespace pyralog::lsm {
 
@@ -13,8 +14,12 @@ using arrow::internal::checked_cast;
 
 SegmentUnitFile::SegmentUnitFile(io::Env* env, const std::string& path,
                                  std::shared_ptr<arrow::Schema> schema,
-                                 const std::vector<int>& plain)
-    : env_(env), paths_{path, path + ".again"}, plain_(std::move(schema)), schema_(plain_) {
+                                 const std::vector<int>& plain, NarrowColumns narrow)
+    : env_(env),
+      paths_{path, path + ".again"},
+      plain_(std::move(schema)),
+      narrow_(std::move(narrow)),
+      schema_(plain_) {
   for (const auto& field : plain_->fields()) may_encode_.push_back(MayBeDictionary(*field->type()));
   for (const int column : plain) may_encode_[static_cast<size_t>(column)] = false;
   dictionaries_.resize(may_encode_.size());
@@ -22,6 +27,7 @@ SegmentUnitFile::SegmentUnitFile(io::Env* env, const std::string& path,
 
 arrow::Status SegmentUnitFile::Create() {
   arrow::FieldVector fields = plain_->fields();
+  for (const auto& [column, type] : narrow_) fields[column] = fields[column]->WithType(type);
   for (const uint32_t column : code_columns()) {
     fields[column] = fields[column]->WithType(DictionaryStorageType());
   }
@@ -42,6 +48,9 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> SegmentUnitFile::Encoded(
     const arrow::RecordBatch& unit, int* too_many) {
   *too_many = -1;
   arrow::ArrayVector columns = unit.columns();
+  for (const auto& [column, type] : narrow_) {
+    ARROW_ASSIGN_OR_RAISE(columns[column], batch::NarrowIntegers(*columns[column], type));
+  }
   for (const uint32_t column : code_columns()) {
     ARROW_ASSIGN_OR_RAISE(columns[column], dictionaries_[column]->Encode(*columns[column]));
     if (columns[column] == nullptr) {

@@ -1,5 +1,5 @@
 // Writes the units of a segment: which columns of the .arrow file are codes of a dictionary
-// (string_dictionary.h) is decided here, by the first unit.
+// (string_dictionary.h) is decided here, by the first unit, and integers are narrowed as asked for.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "arrow/record_batch.h"
 #include "arrow/result.h"
 #include "io/env.h"
+#include "lsm/segment.h"
 #include "lsm/segment_arrow_file.h"
 #include "lsm/string_dictionary.h"
 
@@ -20,7 +21,7 @@ class SegmentUnitFile {
  public:
   // Nothing is written before the first unit. Columns of `plain` (the key) stay as they are.
   SegmentUnitFile(io::Env* env, const std::string& path, std::shared_ptr<arrow::Schema> schema,
-                  const std::vector<int>& plain);
+                  const std::vector<int>& plain, NarrowColumns narrow);
 
   // REQUIRES: stored arrays (segment_encoding.h) in the schema given.
   arrow::Status WriteUnit(const arrow::RecordBatch& unit);
@@ -50,6 +51,7 @@ class SegmentUnitFile {
   const std::vector<std::string> paths_;
   size_t current_ = 0;
   const std::shared_ptr<arrow::Schema> plain_;
+  const NarrowColumns narrow_;
   std::vector<bool> may_encode_;                                 // by column
   std::shared_ptr<arrow::Schema> schema_;                        // of the file
   std::vector<std::unique_ptr<StringDictionary>> dictionaries_;  // by column

@@ -119,13 +119,13 @@ class BirthRuns {
 class SegmentWriterImpl final : public SegmentWriter {
  public:
   SegmentWriterImpl(io::Env* env, std::string folder, const std::string& tmp, DatabaseId database,
-                    SegmentId id, TableId table, TableSchemaPtr schema)
+                    SegmentId id, TableId table, TableSchemaPtr schema, NarrowColumns narrow)
       : env_(env),
         folder_(std::move(folder)),
         database_(database),
         schema_(std::move(schema)),
         stored_(FileSchema(*schema_)),
-        file_(env_, Segment::ArrowPath(tmp, id), stored_, schema_->key),
+        file_(env_, Segment::ArrowPath(tmp, id), stored_, schema_->key, std::move(narrow)),
         tmp_index_(Segment::IndexPath(tmp, id)) {
     meta_.id = id;
     meta_.table = table;
@@ -281,9 +281,9 @@ class SegmentWriterImpl final : public SegmentWriter {
 
 arrow::Result<std::unique_ptr<SegmentWriter>> SegmentWriter::Create(
     io::Env* env, std::string folder, std::string tmp, DatabaseId database, SegmentId id,
-    TableId table, TableSchemaPtr schema) {
+    TableId table, TableSchemaPtr schema, NarrowColumns narrow) {
   return std::make_unique<SegmentWriterImpl>(env, std::move(folder), tmp, database, id, table,
-                                             std::move(schema));
+                                             std::move(schema), std::move(narrow));
 }
 
 }  // namespace pyralog::lsm

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <utility>
 
+#include "batch/narrow_integers.h"
 #include "duckdb/common/type_visitor.hpp"
 #include "duckdb/common/types/hugeint.hpp"
 #include "duckdb/common/vector_operations/vector_operations.hpp"
@@ -19,7 +20,7 @@ using duckdb::FlatVector;
 using duckdb::idx_t;
 using duckdb::Vector;
 
-// Same bytes on both sides.
+// Same bytes on both sides, or integers that are stored in fewer.
 class SameFiller final : public ColumnFiller {
  public:
   explicit SameFiller(int width) : width_(width) {}
@@ -27,22 +28,45 @@ class SameFiller final : public ColumnFiller {
  protected:
   void BindData(const arrow::ArrayData& data) override {
     values_ = data.buffers[1] ? data.buffers[1]->data() : nullptr;
+    type_ = data.type->id();
+    stored_width_ = arrow::is_integer(type_) ? data.type->byte_width() : width_;
   }
   bool PointAt(int64_t row, int64_t, Vector& out) override {
+    if (stored_width_ < width_) return false;
     FlatVector::SetData(out, const_cast<uint8_t*>(values_) + row * width_);
     Hold(out);
     return true;
   }
   void CopyData(int64_t row, int64_t count, idx_t at, Vector& out) override {
-    if (count > 0)
-      std::memcpy(FlatVector::GetData(out) + at * width_, values_ + row * width_, count * width_);
+    if (count == 0) return;
+    uint8_t* const to = FlatVector::GetData(out) + at * width_;
+    if (stored_width_ < width_) {
+      batch::WidenValues(values_ + row * stored_width_, type_, count, width_, to);
+    } else {
+      std::memcpy(to, values_ + row * width_, count * width_);
+    }
   }
   void CopyMaskedData(int64_t row, std::span<const uint64_t> mask, idx_t at, Vector& out) override {
-    CompactValues(values_ + row * width_, width_, mask, FlatVector::GetData(out) + at * width_);
+    uint8_t* to = FlatVector::GetData(out) + at * width_;
+    if (stored_width_ == width_) {
+      CompactValues(values_ + row * width_, width_, mask, to);
+      return;
+    }
+    constexpr size_t kWords = 16;
+    uint8_t narrow[kWords * 64 * sizeof(uint32_t)];
+    for (size_t i = 0; i < mask.size(); i += kWords) {
+      const auto part = mask.subspan(i, std::min(kWords, mask.size() - i));
+      const uint8_t* const from = values_ + (row + static_cast<int64_t>(i) * 64) * stored_width_;
+      const int64_t count = CompactValues(from, stored_width_, part, narrow);
+      batch::WidenValues(narrow, type_, count, width_, to);
+      to += count * width_;
+    }
   }
 
  private:
   const int width_;
+  int stored_width_ = 0;
+  arrow::Type::type type_ = arrow::Type::NA;
   const uint8_t* values_ = nullptr;
 };
 

@@ -53,23 +53,12 @@ class IntegerRange final : public RowFilter {
   IntegerRange(int width, __int128 lo, __int128 hi, bool negate)
       : width_(width), lo_(lo), hi_(hi), negate_(negate) {}
   void Apply(const FilterRows& in, MaskSpan mask) override {
-    if (lo_ > hi_) return std::fill(mask.begin(), mask.end(), 0);
-    const uint8_t* const values = ValuesAt(in, width_);
-    switch (width_) {
-      case 1:
-        Keep<uint8_t>(values, in.rows, mask);
-        break;
-      case 2:
-        Keep<uint16_t>(values, in.rows, mask);
-        break;
-      case 4:
-        Keep<uint32_t>(values, in.rows, mask);
-        break;
-      case 8:
-        Keep<uint64_t>(values, in.rows, mask);
-        break;
-      default:
-        KeepInRange(reinterpret_cast<const __int128*>(values), in.rows, lo_, hi_, negate_, mask);
+    __int128 lo = lo_, hi = hi_;
+    const int width = StoredWidth(*in.array->type(), &lo, &hi);
+    if (lo <= hi) {
+      KeepOfWidth(width, ValuesAt(in, width), in.rows, lo, hi, mask);
+    } else if (!negate_) {
+      return std::fill(mask.begin(), mask.end(), 0);
     }
     DropNulls(in, mask);
   }
@@ -82,10 +71,37 @@ class IntegerRange final : public RowFilter {
   }
 
  private:
+  // Of integers that are stored in fewer bytes; the bounds become those that such values can meet.
+  int StoredWidth(const arrow::DataType& type, __int128* lo, __int128* hi) const {
+    if (!arrow::is_integer(type.id())) return width_;
+    const int width = type.byte_width();
+    if (width >= width_) return width_;
+    const bool is_signed = arrow::is_signed_integer(type.id());
+    const __int128 count = __int128{1} << (8 * width);
+    const __int128 least = is_signed ? -count / 2 : 0;
+    *lo = std::max(*lo, least);
+    *hi = std::min(*hi, least + count - 1);
+    return width;
+  }
+  void KeepOfWidth(int width, const uint8_t* values, int64_t rows, __int128 lo, __int128 hi,
+                   MaskSpan mask) const {
+    switch (width) {
+      case 1:
+        return Keep<uint8_t>(values, rows, lo, hi, mask);
+      case 2:
+        return Keep<uint16_t>(values, rows, lo, hi, mask);
+      case 4:
+        return Keep<uint32_t>(values, rows, lo, hi, mask);
+      case 8:
+        return Keep<uint64_t>(values, rows, lo, hi, mask);
+      default:
+        KeepInRange(reinterpret_cast<const __int128*>(values), rows, lo, hi, negate_, mask);
+    }
+  }
   template <typename Unsigned>
-  void Keep(const uint8_t* values, int64_t rows, MaskSpan mask) const {
-    KeepInRange(reinterpret_cast<const Unsigned*>(values), rows, static_cast<Unsigned>(lo_),
-                static_cast<Unsigned>(hi_), negate_, mask);
+  void Keep(const uint8_t* values, int64_t rows, __int128 lo, __int128 hi, MaskSpan mask) const {
+    KeepInRange(reinterpret_cast<const Unsigned*>(values), rows, static_cast<Unsigned>(lo),
+                static_cast<Unsigned>(hi), negate_, mask);
   }
 
   const int width_;

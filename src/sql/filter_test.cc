@@ -5,6 +5,7 @@
 #include <random>
 
 #include "arrow/api.h"
+#include "batch/narrow_integers.h"
 #include "duckdb/planner/expression/bound_reference_expression.hpp"
 #include "duckdb/planner/filter/conjunction_filter.hpp"
 #include "duckdb/planner/filter/constant_filter.hpp"
@@ -80,6 +81,12 @@ const std::vector<Column>& Columns() {
       {"TIMESTAMP",
        "TIMESTAMP '2024-01-01' + to_hours(i)",
        {"'2024-03-01 05:00:00'", "'-infinity'"}},
+      {"SMALLINT", "i % 256 - 128", {"-129", "-128", "127", "128", "0", "-32768", "32767"}},
+      {"INTEGER", "i * 13 % 65536 - 32768", {"-32769", "-32768", "32767", "32768", "5"}},
+      {"BIGINT", "i * 800000 - 2000000000", {"-3000000000", "3000000000", "0", "400000"}},
+      {"USMALLINT", "i % 256", {"0", "255", "256", "65535"}},
+      {"UINTEGER", "i % 200", {"0", "199", "256", "65536"}},
+      {"UBIGINT", "i * 800000", {"0", "3999200000", "4294967296", "18446744073709551615"}},
       {"INTERVAL", "to_days((i % 100)::INTEGER)", {"'1 month'", "'30 days'"}},
       {"UUID",
        "('00000000-0000-0000-0000-0000000' || (10000 + i)::VARCHAR)",
@@ -115,6 +122,9 @@ class FilterTest : public testing::TestWithParam<SimdLevel> {
     auto collector = MakeBatchCollector({def}, *connection_.context).ValueOrDie();
     while (auto chunk = result->Fetch()) ASSERT_TRUE(collector->Append(*chunk).ok());
     array_ = collector->Finish().ValueOrDie()->column(0);
+    const auto type = batch::NarrowestInteger(array_->type(), *batch::ComputeZoneMap(*array_));
+    narrow_ = nullptr;
+    if (!type->Equals(array_->type())) narrow_ = batch::NarrowIntegers(*array_, type).ValueOrDie();
   }
   // Rows of [offset, offset + rows) that pass, of those whose number is no multiple of `skip`.
   std::vector<uint64_t> Passing(RowFilter* filter, int64_t offset, int64_t rows, int skip) {
@@ -123,6 +133,13 @@ class FilterTest : public testing::TestWithParam<SimdLevel> {
       if (skip == 0 || i % skip != 0) mask[i / 64] |= uint64_t{1} << (i % 64);
     }
     if (filter != nullptr) filter->Apply({array_, offset, rows}, mask);
+    return mask;
+  }
+  // The same of the values as they may be stored.
+  std::vector<uint64_t> PassingNarrow(RowFilter* filter, int64_t offset, int64_t rows, int skip) {
+    std::swap(array_, narrow_);
+    auto mask = Passing(filter, offset, rows, skip);
+    std::swap(array_, narrow_);
     return mask;
   }
   // The compiled filter passes the rows that the executor passes.
@@ -134,9 +151,14 @@ class FilterTest : public testing::TestWithParam<SimdLevel> {
     for (const auto& [offset, rows] : std::vector<std::pair<int64_t, int64_t>>{
              {0, 2048}, {2048, 2048}, {4096, 904}, {1, 63}, {77, 1000}, {4999, 1}}) {
       for (int skip : {0, 1, 2, 5}) {
-        EXPECT_EQ(Passing(compiled.get(), offset, rows, skip),
-                  Passing(executed.get(), offset, rows, skip))
+        const auto expected = Passing(executed.get(), offset, rows, skip);
+        EXPECT_EQ(Passing(compiled.get(), offset, rows, skip), expected)
             << filter.ToString("c") << " at " << offset << ", " << rows << " rows, skip " << skip;
+        if (narrow_ == nullptr) continue;
+        EXPECT_EQ(PassingNarrow(compiled.get(), offset, rows, skip), expected)
+            << filter.ToString("c") << " of " << narrow_->type()->ToString() << " at " << offset;
+        EXPECT_EQ(PassingNarrow(executed.get(), offset, rows, skip), expected)
+            << filter.ToString("c") << " of " << narrow_->type()->ToString() << ", executed";
       }
     }
   }
@@ -145,6 +167,7 @@ class FilterTest : public testing::TestWithParam<SimdLevel> {
   duckdb::Connection connection_;
   TypeLayout layout_;
   std::shared_ptr<arrow::Array> array_;
+  std::shared_ptr<arrow::Array> narrow_;  // or nullptr
 };
 
 TEST_P(FilterTest, ComparisonsAgreeWithTheExecutor) {

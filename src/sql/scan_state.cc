@@ -31,11 +31,12 @@ bool Excludes(const duckdb::TableFilter& filter, const batch::ZoneMap& zone,
   return statistics && CheckZone(filter, *statistics) == ZoneVerdict::kNone;
 }
 
-// Texts as they are stored, which may be codes.
+// Texts as they are stored, which may be codes, and integers, which may be narrower.
 std::shared_ptr<arrow::Array> StoredColumn(const lsm::TableView& view, size_t unit, int position,
                                            const TypeLayout& layout) {
-  return ValueOrThrow(layout.layout == Layout::kView ? view.Encoded(unit, position)
-                                                     : view.Column(unit, position));
+  const bool encoded =
+      layout.layout == Layout::kView || (layout.layout == Layout::kSame && layout.sql.IsIntegral());
+  return ValueOrThrow(encoded ? view.Encoded(unit, position) : view.Column(unit, position));
 }
 
 TypeLayout RowIdLayout() { return LayoutOf(duckdb::LogicalType::ROW_TYPE).ValueOrDie(); }
@@ -366,8 +367,9 @@ void ScanLocalState::EmitWhole(duckdb::DataChunk& out) {
     switch (column.column->kind) {
       case ScanColumn::Kind::kStored: {
         const auto& array = ArrayOf(column);
-        if (column.column->layout.layout == Layout::kSame && !column.in_cache) {
-          const int width = column.column->layout.width;
+        const int width = column.column->layout.width;
+        if (column.column->layout.layout == Layout::kSame && !column.in_cache &&
+            array->type()->byte_width() == width) {
           const uint8_t* const values = array->data()->buffers[1]->data();
           TouchLines(values + (array->offset() + vector_begin_) * width, vector_rows_ * width);
         }

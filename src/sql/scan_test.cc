@@ -193,6 +193,46 @@ TEST_F(ScanTest, OrderOfRowsIsKept) {
       Rows{"0|"});
 }
 
+TEST_F(ScanTest, NarrowedIntegersOfMergedSegments) {
+  Both(
+      "CREATE TABLE t (i INTEGER, s SMALLINT, n BIGINT, m BIGINT, u UBIGINT, x INTEGER, h HUGEINT, "
+      "b "
+      "BIGINT)");
+  for (int part = 0; part < 20; ++part) {
+    Both(
+        "INSERT INTO t SELECT i, i % 200 - 100, CASE WHEN i % 5 > 0 THEN i % 1000 - 500 END, "
+        "i * 100000, i % 256, NULL, i, hash(i)::UBIGINT::HUGEINT - 9223372036854775808 FROM "
+        "range(" +
+        std::to_string(part * 8000) + ", " + std::to_string((part + 1) * 8000) + ") r(i)");
+    Ours("CHECKPOINT");
+  }
+  ASSERT_TRUE(database_->catalog().engine().DrainBackgroundWork().ok());
+  const Rows files = Run(*ours_, "SELECT count(*) FROM storage_stats WHERE kind = 'segment'");
+  ASSERT_LT(std::stoi(files[0]), 20) << "merges ran";
+  const auto check = [&] {
+    Check("SELECT sum(i), sum(s), sum(n), sum(m), sum(u), count(x), sum(h), sum(b) FROM t");
+    Check("SELECT min(s), max(s), min(n), max(n), min(u), max(u), min(m), max(m) FROM t");
+    for (const char* filter :
+         {"s = 7", "s < -95", "n BETWEEN -3 AND 4", "n IS NULL AND u > 250", "m > 15000000000",
+          "u <> 17 AND s > 97", "s = 1000", "s <> 1000 AND n = 499", "n IN (1, 2, 70000)",
+          "u < 3 OR n = 12", "x IS NULL AND i % 1000 = 7", "n IS DISTINCT FROM 5 AND s = 3"}) {
+      Check(std::string("SELECT * FROM t WHERE ") + filter, /*sorted=*/true);
+    }
+    Check("SELECT * FROM t WHERE i BETWEEN 3990 AND 4010", /*sorted=*/true);
+    Check("SELECT n, count(*), sum(s) FROM t GROUP BY n ORDER BY n");
+    Check("SELECT s, u, i FROM t ORDER BY s DESC, u, i LIMIT 50");
+    Check("SELECT a.i, b.u FROM t a JOIN t b ON a.n = b.i AND a.s = b.s", /*sorted=*/true);
+  };
+  check();
+  Both("UPDATE t SET s = 30000, u = 18446744073709551615 WHERE i % 5000 = 1");
+  Both("DELETE FROM t WHERE i % 3 = 0");
+  check();
+  Both("ALTER TABLE t ALTER s TYPE INTEGER");
+  Both("ALTER TABLE t ADD COLUMN late BIGINT DEFAULT 5");
+  check();
+  Check("SELECT sum(late), min(late) FROM t WHERE late < 100");
+}
+
 TEST_F(ScanTest, TopRowsOffsetsAndLateColumns) {
   for (bool deletes : {false, true}) {
     MakeTable(300000, deletes);

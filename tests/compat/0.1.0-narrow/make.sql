@@ -1,0 +1,21 @@
+-- Segments that a merge made, whose integers are narrower than their columns.
+CREATE TABLE t (id BIGINT PRIMARY KEY, tiny BIGINT, small INTEGER, medium UBIGINT, wide BIGINT, empty SMALLINT, name VARCHAR);
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(0, 200) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(200, 400) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(400, 600) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(600, 800) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(800, 1000) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(1000, 1200) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(1200, 1400) r(i);
+CHECKPOINT;
+INSERT INTO t SELECT i, i % 200 - 100, i * 17 % 60000 - 30000, i * 1000003, i * 10000000019, NULL, 'n' || i % 9 FROM range(1400, 1600) r(i);
+CHECKPOINT;
+VACUUM;
+UPDATE t SET tiny = 100000 WHERE id = 700;
+DELETE FROM t WHERE id % 13 = 5;
