@@ -38,9 +38,9 @@ void WidenTo(const void* from, int64_t count, void* to) {
   auto* out = static_cast<To*>(to);
   int64_t i = 0;
   for (; i + kBlock <= count; i += kBlock, values += kBlock, out += kBlock) {
-    for (int64_t k = 0; k < kBlock; ++k) out[k] = static_cast<To>(values[k]);
+    for (int64_t k = 0; k < kBlock; ++k) out[k] = To{values[k]};
   }
-  for (; i < count; ++i) *out++ = static_cast<To>(*values++);
+  for (; i < count; ++i) *out++ = To{*values++};
 }
 
 // The three have the sign of `From`.

@@ -67,6 +67,16 @@ std::vector<ArrayDataPtr> EncodedOf(const arrow::Array& array) {
   return encoded;
 }
 
+// Whether an ordered dictionary is among the entries, at any depth.
+bool HasOrderInside(const arrow::DictionaryType& type) {
+  return std::ranges::any_of(DictionariesOf(*type.value_type()), [](const auto* inner) {
+    return inner->ordered() || HasOrderInside(*inner);
+  });
+}
+
+// Whether entries are an order, or have one: they are kept whatever they are.
+bool HasOrder(const arrow::DictionaryType& type) { return type.ordered() || HasOrderInside(type); }
+
 // How many entries the indices count.
 int64_t MostEntries(const arrow::DictionaryType& type) {
   const int bits = type.index_type()->bit_width();
@@ -125,6 +135,31 @@ bool Ascend(const std::vector<int64_t>& positions) {
   return true;
 }
 
+// Whether entries at these positions of others go with these: in their order, if they have one.
+bool GoWith(const std::vector<int64_t>& positions, const arrow::DictionaryType& type) {
+  if (type.ordered()) return Ascend(positions);
+  return std::ranges::find(positions, -1) == positions.end();
+}
+
+// Whether the ordered dictionaries within `given` go with those within `kept`, which has the same
+// type.
+arrow::Result<bool> InnerGoWith(const arrow::Array& given, const arrow::Array& kept) {
+  const Types types = DictionariesOf(*given.type());
+  const std::vector<ArrayDataPtr> of_given = EncodedOf(given), of_kept = EncodedOf(kept);
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (!HasOrder(*types[i])) continue;
+    const ArrayPtr inner = arrow::MakeArray(of_given[i]->dictionary);
+    const ArrayPtr inner_kept = arrow::MakeArray(of_kept[i]->dictionary);
+    const auto entries = DictionaryEntries::Make(inner_kept);
+    if (!entries.ok()) return false;  // a null, or a value twice
+    ARROW_ASSIGN_OR_RAISE(const auto positions, (*entries)->PositionsOf(inner));
+    if (!GoWith(positions, *types[i])) return false;
+    ARROW_ASSIGN_OR_RAISE(const bool deeper, InnerGoWith(*inner, *inner_kept));
+    if (!deeper) return false;
+  }
+  return true;
+}
+
 // Dictionaries of one batch, and what a column keeps of the dictionaries before.
 class EntryTaker {
  public:
@@ -137,13 +172,16 @@ class EntryTaker {
     if (data.dictionary->length == 0) return kept;
     const ArrayPtr values = arrow::MakeArray(data.dictionary);
     if (kept != nullptr && kept->Equals(*values)) return kept;
-    return type_.ordered() ? TakeOrdered(data, values, kept) : TakePlain(values, kept);
+    return HasOrder(type_) ? TakeOrdered(data, values, kept) : TakePlain(values, kept);
   }
 
  private:
   arrow::Status Refused(const std::string& why) const {
     return MakeError(ErrorCode::kInvalidArgument,
-                     "column " + Quoted(column_.name) + ": its dictionary is ordered, and " + why);
+                     "column " + Quoted(column_.name) +
+                         (type_.ordered() ? ": its dictionary is ordered, and "
+                                          : ": a dictionary among its entries is ordered, and ") +
+                         why);
   }
 
   arrow::Result<DictionaryEntriesPtr> TakeOrdered(const arrow::ArrayData& data,
@@ -157,7 +195,10 @@ class EntryTaker {
     std::vector<int64_t> in_kept;
     if (kept != nullptr) {
       ARROW_ASSIGN_OR_RAISE(in_kept, kept->PositionsOf(values));
-      if (Ascend(in_kept)) return kept;
+      if (GoWith(in_kept, type_)) {
+        ARROW_ASSIGN_OR_RAISE(const bool inner, InnerGoWith(*values, *kept->values()));
+        if (inner) return kept;
+      }
     }
     auto made = DictionaryEntries::Make(values);
     if (!made.ok())
@@ -168,7 +209,14 @@ class EntryTaker {
     }
     if (kept != nullptr) {
       ARROW_ASSIGN_OR_RAISE(const auto in_made, (*made)->PositionsOf(kept->values()));
-      if (!Ascend(in_made)) return Refused(Difference(*kept->values(), *values, in_kept, in_made));
+      if (!GoWith(in_made, type_))
+        return Refused(Difference(*kept->values(), *values, in_kept, in_made));
+      ARROW_ASSIGN_OR_RAISE(const bool inner, InnerGoWith(*kept->values(), *values));
+      if (!inner) {
+        return Refused(
+            "the order given within the entries is another than the column's; give dictionaries "
+            "that have the column's entries in their order, and perhaps more");
+      }
     }
     const std::string& text = (*made)->text();
     if (text.size() > kMostOrderedText) {
@@ -180,14 +228,14 @@ class EntryTaker {
   }
 
   // How the order of the entries that are kept, and of those that are given, cannot be one order.
-  static std::string Difference(const arrow::Array& kept, const arrow::Array& given,
-                                const std::vector<int64_t>& in_kept,
-                                const std::vector<int64_t>& in_given) {
+  std::string Difference(const arrow::Array& kept, const arrow::Array& given,
+                         const std::vector<int64_t>& in_kept,
+                         const std::vector<int64_t>& in_given) const {
     const std::string todo =
         "; give a dictionary that has the column's entries in their order, some or all of them, "
         "or all of them and more";
     int64_t last = -1;
-    for (int64_t i = 0; i < given.length(); ++i) {
+    for (int64_t i = 0; i < given.length() && type_.ordered(); ++i) {
       if (in_kept[i] < 0) continue;
       if (last >= 0 && in_kept[i] < in_kept[last]) {
         return "the column's entries stand in the order " + EntryText(kept, in_kept[i]) + ", " +
@@ -253,7 +301,7 @@ class EntryEncoder {
     const std::vector<bool> used = UsedEntries(data, type_);
     for (int64_t i = 0; i < values.length(); ++i) {
       if (positions[i] >= 0 || !used[i] || values.IsNull(i)) continue;
-      if (type_.ordered()) {
+      if (HasOrder(type_)) {
         return MakeError(ErrorCode::kDamaged, "a row has the value " + EntryText(values, i) +
                                                   ", which its ordered dictionary does not have");
       }
@@ -343,11 +391,14 @@ arrow::Status CheckDictionaries(const arrow::DataType& type) {
   for (const arrow::DictionaryType* dictionary : DictionariesOf(type)) {
     for (const arrow::DictionaryType* inner : DictionariesOf(*dictionary->value_type())) {
       ARROW_RETURN_NOT_OK(CheckDictionaries(*inner));
-      if (!inner->ordered()) continue;
-      return MakeError(ErrorCode::kNotSupported,
-                       "type " + type.ToString() +
-                           " cannot be stored, because the order of a dictionary is not kept "
-                           "inside the entries of another; use a dictionary that is not ordered");
+      // The catalog keeps entries as Arrow writes them.
+      if (!HasOrder(*inner) || dictionary->value_type()->id() != arrow::Type::DICTIONARY) continue;
+      return MakeError(
+          ErrorCode::kNotSupported,
+          "type " + type.ToString() +
+              " cannot be stored, because Arrow's IPC format cannot say it: entries of "
+              "a dictionary that are ordered dictionaries themselves; use a struct of "
+              "one field around the inner one");
     }
   }
   return arrow::Status::OK();
@@ -372,7 +423,7 @@ arrow::Result<EntryChange> TakeEntries(const arrow::Array& array, catalog::Colum
     ARROW_ASSIGN_OR_RAISE(auto next, EntryTaker(*column, *types[i]).Take(*encoded[i], kept[i]));
     if (next == kept[i]) continue;
     kept[i] = std::move(next);
-    change = types[i]->ordered() ? EntryChange::kNeeded : std::max(change, EntryChange::kMayBeLost);
+    change = HasOrder(*types[i]) ? EntryChange::kNeeded : std::max(change, EntryChange::kMayBeLost);
   }
   if (change != EntryChange::kNone) column->dictionaries = std::move(kept);
   return change;
@@ -380,11 +431,11 @@ arrow::Result<EntryChange> TakeEntries(const arrow::Array& array, catalog::Colum
 
 arrow::Status CheckEntries(const arrow::Array& array, const catalog::ColumnDef& column) {
   const Types types = DictionariesOf(*array.type());
-  if (std::ranges::none_of(types, [](const auto* type) { return type->ordered(); }))
+  if (std::ranges::none_of(types, [](const auto* type) { return HasOrder(*type); }))
     return arrow::Status::OK();
   const std::vector<ArrayDataPtr> encoded = EncodedOf(array);
   for (size_t i = 0; i < types.size(); ++i) {
-    if (!types[i]->ordered()) continue;
+    if (!HasOrder(*types[i])) continue;
     const DictionaryEntriesPtr kept =
         column.dictionaries.empty() ? nullptr : column.dictionaries[i];
     const ArrayPtr values = arrow::MakeArray(encoded[i]->dictionary);

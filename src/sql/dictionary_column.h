@@ -2,8 +2,9 @@
 // definition keeps the entries of each dictionary in its type (catalog::ColumnDef::dictionaries), in
 // order, used or not, and what the Arrow interfaces give has these entries.
 //
-// Entries of an ordered dictionary are kept whatever they are, because they are its order: a batch
-// whose dictionary does not go with them is refused. Those of others are kept as far as that is
+// Entries of an ordered dictionary, or of one that has an ordered one in its entries, are kept
+// whatever they are, because they are the order: a batch whose dictionary does not go with them is
+// refused. Those of others are kept as far as that is
 // cheap, and nothing is refused.
 #pragma once
 
@@ -15,7 +16,7 @@
 
 namespace pyralog::sql {
 
-// kNotSupported, naming the type: an ordered dictionary among the entries of another.
+// kNotSupported, naming the type: entries of a dictionary that are ordered dictionaries themselves.
 arrow::Status CheckDictionaries(const arrow::DataType& type);
 
 // Whether an Arrow dictionary is in the column's type.

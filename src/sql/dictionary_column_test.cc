@@ -415,7 +415,7 @@ TEST_F(DictionaryTest, RowsOfABatchAreTaken) {
 }
 
 TEST_F(DictionaryTest, WhatCannotBeKeptIsRefusedByName) {
-  const TypePtr inner = arrow::dictionary(arrow::int8(), arrow::list(Ordered()));
+  const TypePtr inner = arrow::dictionary(arrow::int8(), Ordered());
   const auto made = Create("t", inner);
   EXPECT_EQ(GetErrorCode(made), ErrorCode::kNotSupported) << made;
   EXPECT_NE(made.message().find("column \"v\""), std::string::npos) << made;

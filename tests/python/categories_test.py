@@ -103,3 +103,57 @@ def test_an_order_stays_with_other_types_of_indices_and_values(con: pyralog.Conn
     with pytest.raises(pyralog.DataError, match="'low', 'high', and those given in the order 'high', 'low'"):
         table.append(rows(["high", "low"], [0]))
     assert len(table.to_arrow()) == 3
+
+
+def _nested(entries: list[str], of_rows: list[int | None], *, outer: list[int], lists: bool = False) -> pa.Array:
+    """Make a dictionary of structs, or of lists, with an ordered dictionary in them: `outer` picks its entries."""
+    inner = pa.DictionaryArray.from_arrays(pa.array(outer, pa.int8()), entries, ordered=True)
+    if lists:
+        values: pa.Array = pa.ListArray.from_arrays(pa.array(range(len(outer) + 1), pa.int32()), inner)
+    else:
+        values = pa.StructArray.from_arrays([inner, pa.array(outer, pa.int64())], names=["size", "n"])
+    return pa.DictionaryArray.from_arrays(pa.array(of_rows, pa.int8()), values)
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_an_order_inside_the_entries_of_another(tmp_path: Path, *, lists: bool) -> None:
+    con = pyralog.connect(tmp_path / "db")
+    first = _nested(["low", "mid", "high"], [1, None, 0, 1], outer=[2, 0], lists=lists)
+    table = con.create_table("t", pa.table({"v": first}))
+    rows = first.to_pylist()
+    for _ in range(3):
+        back = table.to_arrow().column("v").combine_chunks()
+        assert back.equals(first)
+        assert con.execute("SELECT count(v) FROM t").fetchone() == (3,)
+        con.execute("CHECKPOINT")
+        con.close()
+        con = pyralog.connect(tmp_path / "db")
+        table = con.table("t")
+    # Some of the entries, with some of the order.
+    fewer = _nested(["low", "high"], [0], outer=[0], lists=lists)
+    if not lists:  # the struct's number is the inner index: another value
+        fewer = fewer.take(pa.array([0]))
+    table.append(pa.table({"v": fewer}))
+    rows += fewer.to_pylist()
+    # All of them and more, with more of the order.
+    more = _nested(["none", "low", "mid", "high"], [2, 0], outer=[3, 1, 0] if lists else [2, 0, 1], lists=lists)
+    if lists:
+        table.append(pa.table({"v": more}))
+        rows += more.to_pylist()
+        back = table.to_arrow().column("v").combine_chunks()
+        assert back.to_pylist() == rows
+        assert back.dictionary.equals(more.dictionary)
+    else:
+        with pytest.raises(pyralog.DataError, match=r'column "v".*among its entries'):
+            table.append(pa.table({"v": more}))
+    # Another order.
+    other = _nested(["high", "mid", "low"], [0], outer=[0, 2], lists=lists)
+    with pytest.raises(pyralog.DataError, match=r'column "v": a dictionary among its entries is ordered, and'):
+        table.append(pa.table({"v": other}))
+    value = "['odd']" if lists else "{'size': 'odd', 'n': 5}"
+    with pytest.raises(pyralog.DataError, match=r'column "v"'):
+        con.execute(f"INSERT INTO t VALUES ({value})")
+    con.execute("INSERT INTO t SELECT v FROM t WHERE v IS NOT NULL LIMIT 2")
+    assert table.to_arrow().column("v").null_count == 1
+    assert table.to_arrow().column("v").to_pylist()[: len(rows)] == rows
+    con.close()
