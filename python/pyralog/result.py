@@ -27,7 +27,8 @@ class Result:
     Rows stream from the database while they are fetched. When the connection runs another statement first, what is left
     of them is read into memory; nothing is lost. A result that nobody keeps is given up.
 
-    ``fetch...``, iteration, ``to_...`` and ``__arrow_c_stream__`` all go on where the last one stopped.
+    ``fetch...``, iteration, ``to_...`` and ``__arrow_c_stream__`` all go on where the last one stopped. Once what was
+    left went out as Arrow, there is nothing more to go out so: asking again is an ``InterfaceError``.
     """
 
     def __init__(self, rows: _pyralog.Rows | None, changes: int | None, connection: object = None) -> None:
@@ -36,6 +37,7 @@ class Result:
         self._changes = changes
         self._columns = rows.columns() if rows is not None else []
         self._ahead: list[Row] = []  # rows that were fetched to be shown
+        self._streamed = False  # the rows that were left went out as Arrow
 
     @property
     def description(self) -> list[Column] | None:
@@ -105,7 +107,15 @@ class Result:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Give the rows as an Arrow stream, without a copy. Only the schema that they have can be asked for."""
         self._refuse_shown()
-        return self._open().stream()
+        rows = self._open()
+        if self._streamed:
+            raise InterfaceError(
+                "the rows of this result were read as Arrow already; keep what to_arrow() gave, or run the statement "
+                "again",
+                "INVALID_ARGUMENT",
+            )
+        self._streamed = True
+        return rows.stream()
 
     def _refuse_shown(self) -> None:
         if self._ahead:

@@ -72,13 +72,19 @@ std::string PartitionOptions(const ExternalTableDef& table) {
   return "";
 }
 
+// What the files are called in the query; errors name it (hints.cc).
+std::string FilesName(const ExternalTableDef& table) {
+  return Name(std::string(kFilesOfExternalTable) + table.name);
+}
+
 std::string SelectPartition(const ExternalTableDef& table, size_t index) {
   const ColumnDef& column = table.partitioned_by[index];
   const std::string mode = PartitionMode(table);
-  std::string value = "files." + Name(column.name);
+  std::string value = FilesName(table) + "." + Name(column.name);
   if (mode.starts_with(kLevelPartitions)) {
     const size_t first = std::stoul(mode.substr(std::string_view(kLevelPartitions).size()));
-    value = "split_part(files.filename, '/', " + std::to_string(first + index) + ")";
+    value =
+        "split_part(" + FilesName(table) + ".filename, '/', " + std::to_string(first + index) + ")";
   }
   return "CAST(" + value + " AS " + column.sql_type + ") AS " + Name(column.name);
 }
@@ -222,13 +228,15 @@ std::string ExternalQuery(const ExternalTableDef& table) {
   for (const ColumnDef& column : table.columns) {
     const std::string place = "external table \"" + table.name + "\" (" + table.location +
                               "): column \"" + column.name + "\"";
-    list += (list.empty() ? "" : ", ") + ("external_column(files." + Name(column.name)) + ", " +
-            Text(column.sql_type) + ", " + Text(place) + ") AS " + Name(column.name);
+    list += std::string(list.empty() ? "" : ", ") + "external_column(" + FilesName(table) + "." +
+            Name(column.name) + ", " + Text(column.sql_type) + ", " + Text(place) + ") AS " +
+            Name(column.name);
   }
   for (size_t i = 0; i < table.partitioned_by.size(); ++i) {
     list += (list.empty() ? "" : ", ") + SelectPartition(table, i);
   }
-  std::string query = "SELECT " + list + " FROM " + ExternalReaderCall(table) + " AS files";
+  std::string query =
+      "SELECT " + list + " FROM " + ExternalReaderCall(table) + " AS " + FilesName(table);
   if (table.options.contains(kHashOption)) {
     query += " WHERE external_unchanged(" + Text(table.schema) + ", " + Text(table.name) + ")";
   }

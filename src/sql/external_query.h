@@ -2,11 +2,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "catalog/entries.h"
 #include "duckdb/main/extension/extension_loader.hpp"
 
 namespace pyralog::sql {
+
+// Before the name of an external table: what its files are called in its query, and so in errors.
+inline constexpr std::string_view kFilesOfExternalTable = "files of external table ";
 
 // How partition columns get their values; kept in ExternalTableDef::options under
 // kPartitionsOption.

@@ -5,12 +5,15 @@
 #include <string_view>
 #include <utility>
 
+#include "sql/external_query.h"
 #include "sql/sql_text.h"
 
 namespace pyralog::sql {
 namespace {
 
 constexpr std::string_view kExcerpt = "\n\nLINE ";
+// What DuckDB says of its settings where memory is short.
+constexpr std::string_view kAdvice = "\n\nPossible solutions:";
 
 // Whether the character of the statement that the error's last line points at ("     ^") is `c`.
 bool PointsAt(std::string_view message, char c) {
@@ -52,6 +55,17 @@ std::string YearHint(std::string_view message) {
   return "A year is compared as year(column) > 1970, a day as column > DATE '1970-12-31'";
 }
 
+// A column that an external table had and its files have no more.
+std::string FilesHint(std::string_view message) {
+  const std::string start = '"' + std::string(kFilesOfExternalTable);
+  const size_t end = message.find("\" does not have a column named ");
+  const size_t begin = message.find(start);
+  if (begin == std::string_view::npos || end == std::string_view::npos) return "";
+  const std::string_view table = message.substr(begin + start.size(), end - begin - start.size());
+  return "The files have changed; REFRESH EXTERNAL " + QuoteName(table) +
+         " takes the columns that they have now";
+}
+
 // A type of PostgreSQL's.
 std::string TypeHint(std::string_view message) {
   constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
@@ -90,9 +104,15 @@ std::string TemporaryHint(std::string_view message) {
 }  // namespace
 
 std::string WithHint(std::string message) {
+  if (const size_t advice = message.find(kAdvice); advice != std::string::npos) {
+    return message.substr(0, advice) +
+           "; raise memory_limit, lower threads, or let the statement use the disk "
+           "(temp_directory)";
+  }
   std::string hint = QuotesHint(message);
   if (hint.empty()) hint = YearHint(message);
   if (hint.empty()) hint = TypeHint(message);
+  if (hint.empty()) hint = FilesHint(message);
   if (hint.empty()) hint = TemporaryHint(message);
   if (hint.empty()) return message;
   message.insert(std::min(message.find(kExcerpt), message.size()), "\n" + hint);

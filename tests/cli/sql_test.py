@@ -300,6 +300,9 @@ def test_the_memory_limit_is_kept(pyralog: Run) -> None:
     done = pyralog("sql", "--memory-limit", "8MiB", "--threads", "1", "-c", f"SET temp_directory = ''; {query}")
     assert done.returncode == 1
     assert done.stderr.startswith("error: MEMORY_LIMIT: ")
+    assert done.stderr.endswith(
+        "; raise memory_limit, lower threads, or let the statement use the disk (temp_directory)\n"
+    )
 
 
 def test_nothing_is_left_running(binary: str, tmp_path: Path) -> None:

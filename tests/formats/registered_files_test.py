@@ -51,6 +51,17 @@ def test_hashed_files_are_as_they_were_or_an_error(tmp_path: Path, rows: Rows) -
         rows("FROM t")
 
 
+def test_files_that_lost_a_column_say_what_to_do(tmp_path: Path, rows: Rows) -> None:
+    write(tmp_path / "t.parquet", pa.table({"a": [1], "b": [2]}))
+    rows("CREATE EXTERNAL TABLE \"my t\" STORED AS PARQUET LOCATION 't.parquet'")
+    write(tmp_path / "t.parquet", pa.table({"a": [1], "c": [3]}))
+    told = r"(?s)files of external table my t.*column named .b.*REFRESH EXTERNAL .my t. takes the columns"
+    with pytest.raises(AssertionError, match=told):
+        rows('SELECT a FROM "my t"')
+    rows('REFRESH EXTERNAL "my t"')
+    assert rows('FROM "my t"') == [{"a": 1, "c": 3}]
+
+
 def test_content_that_changed_behind_its_times_is_found(tmp_path: Path, rows: Rows) -> None:
     path = tmp_path / "t.npy"
     np.save(path, np.array([1, 2], "i8"))

@@ -206,6 +206,20 @@ def test_executemany_takes_arrow(con: pyralog.Connection) -> None:
     assert con.execute("SELECT count(*) FROM t").fetchall() == [(3,)]
 
 
+def test_rows_go_out_as_arrow_once(con: pyralog.Connection) -> None:
+    for read in (pyralog.Result.to_arrow, pyralog.Result.to_polars, pyralog.Result.to_pandas, pa.table):
+        result = con.execute("SELECT i FROM range(5) r(i)")
+        assert result.fetchone() == (0,)
+        assert len(read(result)) == 4
+        assert result.fetchall() == []
+        with pytest.raises(pyralog.InterfaceError, match="were read as Arrow already"):
+            read(result)
+    rows = con.sql("SELECT i FROM range(5) r(i)")
+    assert con.execute("SELECT count(*) FROM rows").fetchone() == (5,)
+    with pytest.raises(pyralog.Error, match="was read already"):
+        con.execute("SELECT count(*) FROM rows")
+
+
 def test_results_show_themselves(con: pyralog.Connection, capsys: pytest.CaptureFixture[str]) -> None:
     result = con.sql("SELECT 1 AS a, 'x' AS name, NULL::INTEGER AS n")
     text = repr(result)
