@@ -1,6 +1,7 @@
 // A foreign file: opened safely, read within its bounds.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ struct Limits {
   // Everything a reader allocates comes from here.
   arrow::MemoryPool* pool = arrow::default_memory_pool();
   int max_depth = 64;  // of nested types
+  // What takes long while a file is opened ends with kInterrupted once this is set.
+  const std::atomic<bool>* interrupted = nullptr;
 };
 
 // One regular file, open for reading. Thread-safe.

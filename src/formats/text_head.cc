@@ -74,7 +74,10 @@ arrow::Status CheckCompressed(const Source& source) {
   ARROW_ASSIGN_OR_RAISE(const auto codec, arrow::util::Codec::Create(compression->type));
   ARROW_ASSIGN_OR_RAISE(const auto stream, Decompressed(source, codec.get()));
   ARROW_ASSIGN_OR_RAISE(const auto text, arrow::AllocateBuffer(kStep, source.limits().pool));
+  const std::atomic<bool>* const interrupted = source.limits().interrupted;
   while (true) {
+    if (interrupted != nullptr && interrupted->load(std::memory_order_relaxed))
+      return source.Error(ErrorCode::kInterrupted, "cancelled while it was checked");
     const auto got = stream->Read(kStep, text->mutable_data());
     if (!got.ok()) {
       return source.Error(ErrorCode::kDamaged,

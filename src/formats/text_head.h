@@ -22,8 +22,8 @@ struct TextHead {
 // compression that the bytes do not have.
 arrow::Result<TextHead> ReadTextHead(const Source& source, int64_t most);
 
-// Reads a compressed file to its end: kDamaged when it is cut, or its checksums do not fit. DuckDB's
-// text readers take what they get.
+// Reads a compressed file to its end: kDamaged when it is cut, or its checksums do not fit,
+// kInterrupted as the limits say. DuckDB's text readers take what they get.
 arrow::Status CheckCompressed(const Source& source);
 
 // The option that DuckDB's text readers need for a file whose compression its name does not tell.

@@ -67,9 +67,12 @@ arrow::Result<FileStamp> StampOf(const std::string& path) {
 }
 
 arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,
-                                     const formats::Options& options) {
+                                     const formats::Options& options,
+                                     const std::atomic<bool>& interrupted) {
+  formats::Limits limits;
+  limits.interrupted = &interrupted;
   // Opening refuses what is no regular file, so it comes first.
-  ARROW_ASSIGN_OR_RAISE(auto source, formats::Source::Open(io::PosixEnv(), path));
+  ARROW_ASSIGN_OR_RAISE(auto source, formats::Source::Open(io::PosixEnv(), path, limits));
   const auto stamp = StampOf(path);
   const std::string key = format.info().name + ':' + path;
   if (stamp.ok()) {

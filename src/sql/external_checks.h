@@ -21,10 +21,11 @@ struct FileVerdict {
 };
 
 // Opens the file through the format and returns what that says. A verdict is kept for as long as the
-// file's stamp is the same, so that only the first statement pays.
+// file's stamp is the same, so that only the first statement pays; kInterrupted once `interrupted`.
 // Thread-safe.
 arrow::Result<FileVerdict> CheckFile(const std::string& path, const formats::Format& format,
-                                     const formats::Options& options);
+                                     const formats::Options& options,
+                                     const std::atomic<bool>& interrupted);
 
 // What changes when a file does; times in nanoseconds since 1970.
 struct FileStamp {

@@ -78,11 +78,11 @@ formats::Options CheckOptionsOf(const duckdb::named_parameter_map_t& parameters)
 }
 
 // What all files together ask for.
-FileVerdict CheckFiles(const std::vector<std::string>& files, const formats::Format& format,
-                       const formats::Options& options) {
+FileVerdict CheckFiles(duckdb::ClientContext& context, const std::vector<std::string>& files,
+                       const formats::Format& format, const formats::Options& options) {
   FileVerdict all;
   for (const std::string& file : files) {
-    FileVerdict verdict = ValueOrThrow(CheckFile(file, format, options));
+    FileVerdict verdict = ValueOrThrow(CheckFile(file, format, options, context.interrupted));
     if (all.obstacle.empty() && !verdict.obstacle.empty())
       all.obstacle = file + ": " + verdict.obstacle;
     // Files of several delimiters are told apart by the reader's own look at them.
@@ -187,7 +187,7 @@ duckdb::unique_ptr<duckdb::TableRef> CheckParquet(duckdb::ClientContext& context
     ForgetFooters(context, files);
     return nullptr;
   }
-  const FileVerdict verdict = CheckFiles(files, *format, {});
+  const FileVerdict verdict = CheckFiles(context, files, *format, {});
   if (!verdict.obstacle.empty()) return ArrowPath(input, files, verdict.obstacle);
   return Rewritten(input, files, verdict.options);
 }
@@ -196,7 +196,7 @@ duckdb::unique_ptr<duckdb::TableRef> CheckParquet(duckdb::ClientContext& context
 duckdb::unique_ptr<duckdb::TableRef> CheckParquetMetadata(duckdb::ClientContext& context,
                                                           duckdb::TableFunctionBindInput& input) {
   const formats::Format* format = formats::FindFormat("parquet");
-  CheckFiles(FilesOf(context, input.inputs[0], format), *format, {});
+  CheckFiles(context, FilesOf(context, input.inputs[0], format), *format, {});
   return nullptr;
 }
 
@@ -210,7 +210,7 @@ duckdb::unique_ptr<duckdb::TableRef> CheckCsv(duckdb::ClientContext& context,
                                               duckdb::TableFunctionBindInput& input) {
   const formats::Format* format = formats::FindFormat("csv");
   const auto files = FilesOf(context, input.inputs[0], format);
-  FileVerdict verdict = CheckFiles(files, *format, CheckOptionsOf(input.named_parameters));
+  FileVerdict verdict = CheckFiles(context, files, *format, CheckOptionsOf(input.named_parameters));
   if (NamesDelimiter(input.named_parameters)) verdict.options.erase(kDelimiter);
   return Rewritten(input, files, verdict.options);
 }
@@ -231,7 +231,7 @@ duckdb::unique_ptr<duckdb::TableRef> CheckJsonFiles(duckdb::ClientContext& conte
   const auto files = FilesOf(context, input.inputs[0], format);
   // Who asks to pass over errors wants no strictness.
   if (IsTrue(input.named_parameters, "ignore_errors")) return Rewritten(input, files, {});
-  FileVerdict verdict = CheckFiles(files, *format, {});
+  FileVerdict verdict = CheckFiles(context, files, *format, {});
   const bool objects = input.table_function.name.find("objects") != std::string::npos;
   const bool declared = input.named_parameters.contains("columns");
   if (objects || declared) {
@@ -308,7 +308,7 @@ struct CopyFromGuard {
                           input.info.options.contains("encryption_config");
     formats::Options needed;
     if (!tolerant) {
-      const FileVerdict verdict = CheckFiles(files, *format.load(), options);
+      const FileVerdict verdict = CheckFiles(context, files, *format.load(), options);
       if (!verdict.obstacle.empty()) {
         ThrowStatus(MakeError(ErrorCode::kNotSupported,
                               verdict.obstacle + "; use INSERT INTO ... FROM the file, which goes "

@@ -128,3 +128,13 @@ def test_feather(version: int, codec: str | None, tmp_path: Path, rows: Rows) ->
 def test_feather_is_written(tmp_path: Path, rows: Rows) -> None:
     rows("COPY (SELECT i FROM range(5) t(i)) TO 'o.feather' (COMPRESSION lz4)")
     assert feather.read_table(str(tmp_path / "o.feather"))["i"].to_pylist() == [0, 1, 2, 3, 4]
+
+
+def test_the_look_at_a_compressed_file_is_cancelled(tmp_path: Path, rows: Rows) -> None:
+    block = b"1234567,some text that repeats\n" * 100_000
+    with gzip.open(tmp_path / "t.csv.gz", "wb", compresslevel=1) as file:
+        for _ in range(40):
+            file.write(block)
+    with pytest.raises(AssertionError, match="INTERRUPTED.*statement_timeout"):
+        rows("SET statement_timeout = '5ms'; SELECT count(*) AS n FROM 't.csv.gz'")
+    assert rows("SELECT count(*) AS n FROM 't.csv.gz'") == [{"n": 4_000_000}]
