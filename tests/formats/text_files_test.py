@@ -135,6 +135,6 @@ def test_the_look_at_a_compressed_file_is_cancelled(tmp_path: Path, rows: Rows) 
     with gzip.open(tmp_path / "t.csv.gz", "wb", compresslevel=1) as file:
         for _ in range(40):
             file.write(block)
-    with pytest.raises(AssertionError, match="INTERRUPTED.*statement_timeout"):
+    with pytest.raises(AssertionError, match=r"INTERRUPTED.*statement_timeout"):
         rows("SET statement_timeout = '5ms'; SELECT count(*) AS n FROM 't.csv.gz'")
     assert rows("SELECT count(*) AS n FROM 't.csv.gz'") == [{"n": 4_000_000}]
