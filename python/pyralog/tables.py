@@ -186,6 +186,42 @@ def table_of(value: Any) -> Source:
     return source
 
 
+# Kinds of variables that hold values, but no table, and what makes one of them.
+_MADE_BY = {
+    "polars.series.series.Series": "{name}.to_frame()",
+    "pandas.core.series.Series": "{name}.to_frame()",
+    "pandas.Series": "{name}.to_frame()",
+    "numpy.ndarray": "a dict of its columns, such as {{'x': {name}}}",
+    "builtins.list": "pyarrow.Table.from_pylist({name}), or a dict of its columns",
+    "builtins.tuple": "a dict of its columns",
+}
+
+
+def _of_variable(name: str, value: Any) -> Source | None:
+    """Give a variable as a table; None when it has nothing to do with tables, as if it were not there."""
+    kind = _kind(value)
+    advice = _MADE_BY.get(kind)
+    if kind.startswith("pyarrow.lib.") and kind.endswith("Array"):
+        advice = "pyarrow.table({{'x': {name}}})"
+    if kind == "numpy.ndarray" and value.ndim != 1:
+        advice = "a dict of its columns, such as {{'x': {name}[:, 0]}}"
+    if advice is not None:
+        raise ProgrammingError(
+            f'variable "{name}" is a {kind.removeprefix("builtins.")}, which is no table; '
+            f"make one: {advice.format(name=name)}",
+            "INVALID_ARGUMENT",
+        )
+    if type(value) is dict and value and all(isinstance(key, str) for key in value):
+        try:
+            return _of_mapping(value)
+        except Exception as error:
+            raise ProgrammingError(
+                f'variable "{name}" is a dict that is no table, whose values are columns of one length: {error}',
+                "INVALID_ARGUMENT",
+            ) from error
+    return source_of(value)
+
+
 class Resolver:
     """Finds tables by name for one statement: what was registered, then the caller's variables."""
 
@@ -206,5 +242,5 @@ class Resolver:
         if self._frame is not None:
             for variables in (self._frame.f_locals, self._frame.f_globals):
                 if name in variables:
-                    return source_of(variables[name])
+                    return _of_variable(name, variables[name])
         return None

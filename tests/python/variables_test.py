@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+import pandas
 import polars
 import pyarrow as pa
 import pyralog
@@ -23,6 +25,39 @@ def test_local_and_global_variables(con: pyralog.Connection) -> None:
     with pytest.raises(pyralog.ProgrammingError, match="local") as caught:
         con.sql("FROM local")
     assert caught.value.code == "NOT_FOUND"
+
+
+def test_dicts_of_columns(con: pyralog.Connection) -> None:
+    columns = {"a": numpy.arange(3), "b": ["x", None, "y"]}
+    assert con.execute("SELECT sum(a), count(b) FROM columns").fetchall() == [(3, 2)]
+    uneven = {"a": [1, 2], "b": [1]}
+    with pytest.raises(
+        pyralog.ProgrammingError, match=r'variable "uneven" is a dict that is no table.*length'
+    ) as caught:
+        con.execute("FROM uneven")
+    assert caught.value.code == "NOT_FOUND"
+    assert uneven
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        (polars.Series("x", [1]), "thing.to_frame()"),
+        (pandas.Series([1]), "thing.to_frame()"),
+        (numpy.zeros(2), "{'x': thing}"),
+        (numpy.zeros((2, 2)), "{'x': thing[:, 0]}"),
+        ([{"a": 1}], "pyarrow.Table.from_pylist(thing)"),
+        (pa.array([1]), "pyarrow.table({'x': thing})"),
+        (pa.chunked_array([[1]]), "pyarrow.table({'x': thing})"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_nearly_a_table_says_what_makes_one(con: pyralog.Connection, value: Any, advice: str) -> None:
+    thing = value
+    with pytest.raises(pyralog.ProgrammingError, match=r'variable "thing" is a .*, which is no table') as caught:
+        con.execute("FROM thing")
+    assert str(caught.value).endswith(advice) or f"make one: {advice}" in str(caught.value)
+    assert thing is value
 
 
 def test_only_the_caller_s_variables(con: pyralog.Connection) -> None:
