@@ -38,6 +38,20 @@ TEST(ForeignArrays, ChecksDictionaryIndices) {
   ExpectError(Check(bad), ErrorCode::kDamaged);
 }
 
+TEST(ForeignArrays, LooksOnlyAtTheIndicesWhereTheDictionaryWasChecked) {
+  const auto type = arrow::dictionary(arrow::int8(), arrow::utf8());
+  const auto values = Text({0, 4}, "abc");  // leads outside
+  const auto array = [&](const std::string& indices) {
+    return arrow::RecordBatch::Make(
+        arrow::schema({arrow::field("c", type)}), 2,
+        {std::make_shared<arrow::DictionaryArray>(type, Values(arrow::int8(), indices), values)});
+  };
+  ExpectError(ValidateForeign(*array("[0, 0]")), ErrorCode::kDamaged);
+  ExpectError(ValidateForeign(*array("[0, 1]"), Dictionaries::kChecked), ErrorCode::kDamaged);
+  ASSERT_OK_AND_ASSIGN(const auto batch, ValidateForeign(*array("[0, 0]"), Dictionaries::kChecked));
+  EXPECT_EQ(batch->column_data(0)->dictionary, values->data());
+}
+
 TEST(ForeignArrays, LetsValuesBreakTheRulesOfTheirType) {
   EXPECT_FALSE(
       Values(arrow::int64(), "[5]")->View(arrow::date64()).ValueOrDie()->ValidateFull().ok());

@@ -39,7 +39,7 @@ struct Capabilities {
   bool write = false;
   bool projection = false;  // columns that are not wanted are not read
   bool filter = false;      // parts of the file that cannot match are not read
-  bool zero_copy = false;   // batches are views of the mapped file
+  bool zero_copy = false;   // the file's bytes are a batch's as they are, nothing is decoded
   bool chunked = false;     // parts can be read independently, by several threads
   bool nulls = true;        // a null that is written is one again when it is read
 };

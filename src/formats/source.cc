@@ -75,27 +75,54 @@ class RandomAccess : public arrow::io::RandomAccessFile {
 
 }  // namespace
 
-Source::Source(io::Env* env, std::string path, Limits limits, std::shared_ptr<io::File> file,
-               uint64_t size)
-    : env_(env), path_(std::move(path)), limits_(limits), file_(std::move(file)), size_(size) {}
+Source::Source(std::string path, Limits limits, std::shared_ptr<io::File> file, uint64_t size,
+               int64_t last_write)
+    : path_(std::move(path)),
+      limits_(limits),
+      file_(std::move(file)),
+      size_(size),
+      last_write_(last_write) {}
 
 arrow::Result<std::shared_ptr<Source>> Source::Open(io::Env* env, const std::string& path,
                                                     const Limits& limits) {
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<io::File> file, env->Open(path, io::OpenMode::kRead));
   ARROW_ASSIGN_OR_RAISE(const uint64_t size, file->Size());
-  return std::shared_ptr<Source>(new Source(env, path, limits, std::move(file), size));
+  ARROW_ASSIGN_OR_RAISE(const int64_t last_write, file->LastWrite());
+  return std::shared_ptr<Source>(new Source(path, limits, std::move(file), size, last_write));
+}
+
+arrow::Status Source::CheckRange(uint64_t offset, uint64_t size) const {
+  if (offset <= size_ && size <= size_ - offset) return arrow::Status::OK();
+  return Error(ErrorCode::kDamaged, "it has " + std::to_string(size_) + " bytes, but " +
+                                        std::to_string(size) + " bytes at " +
+                                        std::to_string(offset) + " are asked for");
+}
+
+arrow::Status Source::ReadInto(uint64_t offset, uint64_t size, void* out) const {
+  ARROW_RETURN_NOT_OK(CheckRange(offset, size));
+  if (size == 0) return arrow::Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const size_t got, file_->ReadAt(offset, size, out));
+  if (got == size) return arrow::Status::OK();
+  return Error(
+      ErrorCode::kDamaged,
+      "it was shortened while it was read; write a new file and rename it over the old one");
 }
 
 arrow::Result<std::string> Source::Read(uint64_t offset, uint64_t size) const {
-  if (offset > size_ || size > size_ - offset) {
-    return Error(ErrorCode::kDamaged, "it has " + std::to_string(size_) + " bytes, but bytes " +
-                                          std::to_string(offset) + " to " +
-                                          std::to_string(offset + size) + " are asked for");
-  }
+  ARROW_RETURN_NOT_OK(CheckRange(offset, size));
   std::string out(size, '\0');
-  ARROW_ASSIGN_OR_RAISE(const size_t got, file_->ReadAt(offset, size, out.data()));
-  if (got != size) return Error(ErrorCode::kDamaged, "it was shortened while it was read");
+  ARROW_RETURN_NOT_OK(ReadInto(offset, size, out.data()));
   return out;
+}
+
+arrow::Result<std::shared_ptr<arrow::Buffer>> Source::ReadBuffer(uint64_t offset,
+                                                                 uint64_t size) const {
+  ARROW_RETURN_NOT_OK(CheckRange(offset, size));
+  ARROW_ASSIGN_OR_RAISE(auto buffer,
+                        arrow::AllocateBuffer(static_cast<int64_t>(size), limits_.pool));
+  ARROW_RETURN_NOT_OK(ReadInto(offset, size, buffer->mutable_data()));
+  buffer->ZeroPadding();
+  return std::shared_ptr<arrow::Buffer>(std::move(buffer));
 }
 
 arrow::Result<std::string> Source::Head(uint64_t size) const {
@@ -106,15 +133,15 @@ std::shared_ptr<arrow::io::RandomAccessFile> Source::AsRandomAccess() const {
   return std::make_shared<RandomAccess>(file_, size_, limits_.pool);
 }
 
-arrow::Result<std::shared_ptr<arrow::Buffer>> Source::Map() const { return env_->Map(path_); }
-
-arrow::Status Source::CheckSize() const {
-  ARROW_ASSIGN_OR_RAISE(const uint64_t now, file_->Size());
-  if (now == size_) return arrow::Status::OK();
-  return Error(ErrorCode::kDamaged, "it was written over while it was read: it has " +
-                                        std::to_string(now) + " bytes, and had " +
-                                        std::to_string(size_) +
-                                        "; write a new file and rename it over the old one");
+arrow::Status Source::CheckUnchanged() const {
+  ARROW_ASSIGN_OR_RAISE(const uint64_t size, file_->Size());
+  ARROW_ASSIGN_OR_RAISE(const int64_t last_write, file_->LastWrite());
+  if (size == size_ && last_write == last_write_) return arrow::Status::OK();
+  std::string what = "it was written over while it was read";
+  if (size != size_) {
+    what += ": it has " + std::to_string(size) + " bytes, and had " + std::to_string(size_);
+  }
+  return Error(ErrorCode::kDamaged, what + "; write a new file and rename it over the old one");
 }
 
 arrow::Status Source::Error(ErrorCode code, std::string_view what) const {

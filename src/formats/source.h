@@ -42,13 +42,14 @@ class Source {
   arrow::Result<std::string> Head(uint64_t size) const;
   // The file as Arrow's readers want it: positional reads, memory from the limits' pool.
   std::shared_ptr<arrow::io::RandomAccessFile> AsRandomAccess() const;
-  // The file mapped: batches can be views of it. Whoever changes the file in place while it is read
-  // changes what is read; replacing it by rename is safe.
-  arrow::Result<std::shared_ptr<arrow::Buffer>> Map() const;
-
-  // kDamaged when the file has another size than when it was opened: to be asked before each look at a
-  // mapping, of which the pages behind a file's end kill the process.
-  arrow::Status CheckSize() const;
+  // The same bytes where the caller wants them.
+  arrow::Status ReadInto(uint64_t offset, uint64_t size, void* out) const;
+  // The same as a buffer of its own, from the limits' pool; what fills it up to its capacity is zero.
+  arrow::Result<std::shared_ptr<arrow::Buffer>> ReadBuffer(uint64_t offset, uint64_t size) const;
+  // kDamaged when the file was written to since it was opened, as far as its size and the time of its
+  // last write tell: what its header or footer says may then be of other bytes than those that are
+  // there. To be asked after bytes were read and before they are given out.
+  arrow::Status CheckUnchanged() const;
 
   // "<path>: <what>" with the code, the one wording of everything that is wrong with a file.
   arrow::Status Error(ErrorCode code, std::string_view what) const;
@@ -58,14 +59,16 @@ class Source {
   arrow::Status Wrap(const arrow::Status& status, ErrorCode fallback = ErrorCode::kDamaged) const;
 
  private:
-  Source(io::Env* env, std::string path, Limits limits, std::shared_ptr<io::File> file,
-         uint64_t size);
+  Source(std::string path, Limits limits, std::shared_ptr<io::File> file, uint64_t size,
+         int64_t last_write);
+  // kDamaged when the file had no such range when it was opened.
+  arrow::Status CheckRange(uint64_t offset, uint64_t size) const;
 
-  io::Env* const env_;
   const std::string path_;
   const Limits limits_;
   const std::shared_ptr<io::File> file_;
   const uint64_t size_;
+  const int64_t last_write_;
 };
 
 using SourcePtr = std::shared_ptr<Source>;

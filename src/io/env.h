@@ -34,6 +34,8 @@ class File {
   virtual arrow::Status Sync() = 0;
   virtual arrow::Status Truncate(uint64_t size) = 0;
   virtual arrow::Result<uint64_t> Size() const = 0;
+  // When the content was last written, in nanoseconds since 1970; 0 where the storage does not tell.
+  virtual arrow::Result<int64_t> LastWrite() const { return 0; }
   // Closes early and reports what close said. The destructor closes silently.
   virtual arrow::Status Close() = 0;
 };

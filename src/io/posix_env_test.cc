@@ -92,5 +92,16 @@ TEST(PosixEnv, AForkedChildNeitherKeepsNorReleasesALock) {
   EXPECT_EQ(state, 0);
 }
 
+TEST(PosixEnv, TellsWhenAFileWasLastWritten) {
+  const TempDir dir;
+  ASSERT_OK(WriteWholeFile(PosixEnv(), dir / "a", "x"));
+  ASSERT_OK_AND_ASSIGN(const auto file, PosixEnv()->Open(dir / "a", OpenMode::kRead));
+  ASSERT_OK_AND_ASSIGN(const int64_t before, file->LastWrite());
+  std::filesystem::last_write_time(
+      dir / "a", std::filesystem::last_write_time(dir / "a") + std::chrono::seconds(1));
+  ASSERT_OK_AND_ASSIGN(const int64_t after, file->LastWrite());
+  EXPECT_EQ(after - before, 1'000'000'000);
+}
+
 }  // namespace
 }  // namespace pyralog::io

@@ -52,6 +52,12 @@ class PosixFile : public File {
     return static_cast<uint64_t>(info.st_size);
   }
 
+  arrow::Result<int64_t> LastWrite() const override {
+    struct stat info;
+    if (::fstat(fd_.get(), &info) != 0) return SystemError("stat", path_, errno);
+    return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  }
+
   arrow::Status Close() override {
     // Linux frees the descriptor even when close is interrupted, so it is never called twice.
     if (::close(fd_.Release()) != 0 && errno != EINTR) return SystemError("close", path_, errno);

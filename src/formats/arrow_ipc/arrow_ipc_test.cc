@@ -42,24 +42,45 @@ TEST_F(ArrowIpcTest, RecordBatchesAreTasks) {
   EXPECT_EQ(plan.tasks.size(), 3U);
 }
 
-TEST_F(ArrowIpcTest, ValuesAreViewsOfTheMappedFile) {
-  constexpr int64_t kRows = 100'000;
-  ASSERT_OK_AND_ASSIGN(const auto bytes,
-                       WriteToString(*FindFormat("arrow_ipc"), {SomeRows(0, kRows)}));
-  ASSERT_OK_AND_ASSIGN(const auto source, Source::Open(io::PosixEnv(), Write(bytes)));
-  ASSERT_OK_AND_ASSIGN(const auto relation, OpenIpcRelation(source, IpcKind::kFile));
-  const int64_t before = arrow::default_memory_pool()->bytes_allocated();
-  ASSERT_OK_AND_ASSIGN(const ScanPlan plan, relation->Scan({.columns = {{"score"}}}));
-  ASSERT_OK_AND_ASSIGN(const auto reader, plan.tasks.front()->Open());
-  std::shared_ptr<arrow::RecordBatch> batch;
-  ASSERT_OK(reader->ReadNext(&batch));
-  EXPECT_EQ(batch->num_rows(), kRows);
-  // The batch's metadata may be copied, its values are not.
-  EXPECT_LT(arrow::default_memory_pool()->bytes_allocated() - before, kRows);
+// One batch of 24 MB, as pandas and Polars write a whole frame.
+TEST_F(ArrowIpcTest, AHugeBatchIsReadInPartsAndOnlyInWantedColumns) {
+  constexpr int64_t kRows = 1'000'000;
+  ASSERT_OK_AND_ASSIGN(
+      const auto numbers,
+      arrow::Int64Array(kRows, arrow::AllocateBuffer(kRows * 8).ValueOrDie()).View(arrow::int64()));
+  auto* values = const_cast<int64_t*>(static_cast<arrow::Int64Array&>(*numbers).raw_values());
+  for (int64_t i = 0; i < kRows; ++i) values[i] = i;
+  const auto batch = arrow::RecordBatch::Make(
+      arrow::schema({arrow::field("a", arrow::int64()), arrow::field("b", arrow::int64()),
+                     arrow::field("c", arrow::int64())}),
+      kRows, {numbers, numbers, numbers});
+  for (const char* stream : {"false", "true"}) {
+    ASSERT_OK_AND_ASSIGN(const auto bytes,
+                         WriteToString(*FindFormat("arrow_ipc"), {batch}, {{"stream", stream}}));
+    arrow::ProxyMemoryPool own(arrow::default_memory_pool());
+    arrow::CappedMemoryPool pool(&own, 2 << 20);
+    Limits limits;
+    limits.pool = &pool;
+    ASSERT_OK_AND_ASSIGN(const auto source, Source::Open(io::PosixEnv(), Write(bytes), limits));
+    ASSERT_OK_AND_ASSIGN(
+        const auto relation,
+        OpenIpcRelation(source, *stream == 't' ? IpcKind::kStream : IpcKind::kFile));
+    ASSERT_OK_AND_ASSIGN(const ScanPlan plan, relation->Scan({.columns = {{"b"}}}));
+    EXPECT_EQ(plan.tasks.size() > 1, *stream == 'f');
+    int64_t row = 0;
+    for (const auto& task : plan.tasks) {
+      ASSERT_OK_AND_ASSIGN(const auto reader, task->Open());
+      for (auto part = reader->Next(); part.ok() && *part != nullptr; part = reader->Next()) {
+        EXPECT_LE((*part)->num_rows(), 122'880);
+        EXPECT_TRUE((*part)->column(0)->Equals(numbers->Slice(row, (*part)->num_rows())));
+        row += (*part)->num_rows();
+      }
+    }
+    EXPECT_EQ(row, kRows);
+  }
 }
 
-// Pages of a mapping that the file has no more end the process.
-TEST_F(ArrowIpcTest, AFileThatIsCutWhileItIsReadIsAnErrorBeforeTheNextBatch) {
+TEST_F(ArrowIpcTest, AFileThatIsCutWhileItIsReadIsAnError) {
   for (const char* stream : {"false", "true"}) {
     const std::string path = Write(Rows({{"stream", stream}}));
     ASSERT_OK_AND_ASSIGN(const auto dataset, OpenFile(path));
@@ -71,6 +92,17 @@ TEST_F(ArrowIpcTest, AFileThatIsCutWhileItIsReadIsAnErrorBeforeTheNextBatch) {
     ExpectError(reader->ReadNext(&batch), ErrorCode::kDamaged, "written over while it was read");
     ExpectError(plan.tasks.back()->Open().status(), ErrorCode::kDamaged, "rename it");
   }
+}
+
+// A batch whose columns take no bytes may claim any number of rows: it comes as one.
+TEST_F(ArrowIpcTest, RowsWithoutBytesAreNotReadPartByPart) {
+  constexpr int64_t kRows = INT32_MAX;
+  const auto batch = arrow::RecordBatch::Make(arrow::schema({arrow::field("n", arrow::null())}),
+                                              kRows, {std::make_shared<arrow::NullArray>(kRows)});
+  ASSERT_OK_AND_ASSIGN(const auto bytes, WriteToString(*FindFormat("arrow_ipc"), {batch}));
+  ASSERT_OK_AND_ASSIGN(const auto table, ReadFile(Write(bytes)));
+  EXPECT_EQ(table->num_rows(), kRows);
+  EXPECT_EQ(table->column(0)->num_chunks(), 1);
 }
 
 TEST_F(ArrowIpcTest, ColumnsComeInTheOrderAsked) {

@@ -8,17 +8,16 @@
 #include "arrow/util/bit_util.h"
 #include "base/endian.h"
 #include "formats/arrow_ipc/flat_table.h"
+#include "formats/file_arrays.h"
 #include "formats/foreign_arrays.h"
 
 namespace pyralog::formats {
 namespace {
 
 using arrow::Type;
-using BufferPtr = std::shared_ptr<arrow::Buffer>;
 using TypePtr = std::shared_ptr<arrow::DataType>;
 
 constexpr uint64_t kFeatherEnd = 8;  // length of the metadata, and the magic bytes
-constexpr int64_t kFeatherBatchRows = 122'880;
 
 // What TypeMetadata can be.
 enum class Logical : uint8_t { kNone, kCategory, kTimestamp, kDate, kTime };
@@ -71,23 +70,29 @@ arrow::Result<arrow::TimeUnit::type> UnitOf(const FlatTable& metadata) {
 // The part of the file that one array takes, cut into its buffers.
 class ArrayBytes {
  public:
-  ArrayBytes(BufferPtr bytes, int64_t length) : bytes_(std::move(bytes)), length_(length) {}
+  ArrayBytes(const FileRange& bytes, int64_t length) : bytes_(bytes), length_(length) {}
 
-  arrow::Result<BufferPtr> Next(int64_t size) {
-    if (size > bytes_->size() - at_) {
-      return Bad("a column has " + std::to_string(bytes_->size()) + " bytes, too few for its " +
+  arrow::Result<FileRange> Next(int64_t size) {
+    if (size > bytes_.size - at_) {
+      return Bad("a column has " + std::to_string(bytes_.size) + " bytes, too few for its " +
                  std::to_string(length_) + " rows");
     }
-    BufferPtr part = arrow::SliceBuffer(bytes_, at_, size);
-    at_ = std::min(bytes_->size(), at_ + arrow::bit_util::RoundUpToMultipleOf8(size));
+    const FileRange part{bytes_.offset + static_cast<uint64_t>(at_), size};
+    at_ = std::min(bytes_.size, at_ + arrow::bit_util::RoundUpToMultipleOf8(size));
     return part;
   }
-  BufferPtr Rest() const { return arrow::SliceBuffer(bytes_, at_); }
+  FileRange Rest() const { return {bytes_.offset + static_cast<uint64_t>(at_), bytes_.size - at_}; }
 
  private:
-  const BufferPtr bytes_;
+  const FileRange bytes_;
   const int64_t length_;
   int64_t at_ = 0;
+};
+
+// A column, and what its categories are.
+struct FeatherColumn {
+  FileArray array;
+  std::optional<FileArray> categories;
 };
 
 int64_t BytesOfValues(const arrow::DataType& type, int64_t length) {
@@ -96,8 +101,7 @@ int64_t BytesOfValues(const arrow::DataType& type, int64_t length) {
 }
 
 // The array that `meta` (a PrimitiveArray) speaks of.
-arrow::Result<std::shared_ptr<arrow::ArrayData>> LoadPrimitive(const FlatTable& meta,
-                                                               const BufferPtr& file) {
+arrow::Result<FileArray> ParsePrimitive(const FlatTable& meta, uint64_t file_size) {
   ARROW_ASSIGN_OR_RAISE(const int8_t number, meta.Number<int8_t>(values::kType, 0));
   ARROW_ASSIGN_OR_RAISE(const int8_t encoding, meta.Number<int8_t>(values::kEncoding, 0));
   ARROW_ASSIGN_OR_RAISE(const int64_t offset, meta.Number<int64_t>(values::kOffset, 0));
@@ -105,8 +109,9 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> LoadPrimitive(const FlatTable& 
   ARROW_ASSIGN_OR_RAISE(const int64_t nulls, meta.Number<int64_t>(values::kNullCount, 0));
   ARROW_ASSIGN_OR_RAISE(const int64_t size, meta.Number<int64_t>(values::kBytes, 0));
   ARROW_ASSIGN_OR_RAISE(const TypePtr type, PhysicalType(number));
+  const auto end = static_cast<int64_t>(file_size);
   if (encoding != 0) return MakeError(ErrorCode::kNotSupported, "a column is not plainly encoded");
-  if (offset < 0 || size < 0 || offset > file->size() || size > file->size() - offset) {
+  if (offset < 0 || size < 0 || offset > end || size > end - offset) {
     return Bad("a column lies outside of the file");
   }
   if (offset % 8 != 0) return Bad("a column does not start at a multiple of 8");
@@ -115,37 +120,40 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> LoadPrimitive(const FlatTable& 
     return Bad("a column claims " + std::to_string(length) + " rows in " + std::to_string(size) +
                " bytes");
   }
-  ArrayBytes bytes(arrow::SliceBuffer(file, offset, size), length);
-  std::vector<BufferPtr> buffers(1);
+  ArrayBytes bytes({static_cast<uint64_t>(offset), size}, length);
+  FileArray array;
+  array.type = type;
+  array.length = length;
+  array.has_nulls = nulls > 0;
+  array.buffers.resize(1);
   if (nulls > 0) {
-    ARROW_ASSIGN_OR_RAISE(buffers[0], bytes.Next(arrow::bit_util::BytesForBits(length)));
+    ARROW_ASSIGN_OR_RAISE(array.buffers[0], bytes.Next(arrow::bit_util::BytesForBits(length)));
   }
   if (arrow::is_base_binary_like(type->id())) {
     const int64_t width = arrow::is_large_binary_like(type->id()) ? 8 : 4;
-    ARROW_ASSIGN_OR_RAISE(buffers.emplace_back(), bytes.Next((length + 1) * width));
-    buffers.push_back(bytes.Rest());
+    ARROW_ASSIGN_OR_RAISE(array.buffers.emplace_back(), bytes.Next((length + 1) * width));
+    array.buffers.push_back(bytes.Rest());
   } else {
-    ARROW_ASSIGN_OR_RAISE(buffers.emplace_back(), bytes.Next(BytesOfValues(*type, length)));
+    ARROW_ASSIGN_OR_RAISE(array.buffers.emplace_back(), bytes.Next(BytesOfValues(*type, length)));
   }
-  return arrow::ArrayData::Make(type, length, std::move(buffers),
-                                nulls > 0 ? arrow::kUnknownNullCount : 0);
+  return array;
 }
 
-arrow::Status SetCategories(const FlatTable& metadata, const BufferPtr& file,
-                            arrow::ArrayData* data) {
+arrow::Status SetCategories(const FlatTable& metadata, uint64_t file_size, FeatherColumn* column) {
   ARROW_ASSIGN_OR_RAISE(const auto levels, metadata.Table(0));
   ARROW_ASSIGN_OR_RAISE(const uint8_t ordered, metadata.Number<uint8_t>(1, 0));
-  if (!levels || !arrow::is_integer(data->type->id())) return Bad("a category is not one");
-  ARROW_ASSIGN_OR_RAISE(data->dictionary, LoadPrimitive(*levels, file));
-  data->type = arrow::dictionary(data->type, data->dictionary->type, ordered != 0);
+  if (!levels || !arrow::is_integer(column->array.type->id())) return Bad("a category is not one");
+  ARROW_ASSIGN_OR_RAISE(column->categories, ParsePrimitive(*levels, file_size));
+  column->array.type =
+      arrow::dictionary(column->array.type, column->categories->type, ordered != 0);
   return arrow::Status::OK();
 }
 
 // Gives the array the type that the column's metadata says.
-arrow::Status SetLogicalType(Logical logical, const FlatTable& metadata, const BufferPtr& file,
-                             arrow::ArrayData* data) {
+arrow::Status SetLogicalType(Logical logical, const FlatTable& metadata, uint64_t file_size,
+                             FeatherColumn* column) {
   TypePtr type;
-  if (logical == Logical::kCategory) return SetCategories(metadata, file, data);
+  if (logical == Logical::kCategory) return SetCategories(metadata, file_size, column);
   if (logical == Logical::kDate) {
     type = arrow::date32();
   } else {
@@ -158,16 +166,18 @@ arrow::Status SetLogicalType(Logical logical, const FlatTable& metadata, const B
     }
   }
   const Type::type wanted = type->bit_width() == 32 ? Type::INT32 : Type::INT64;
-  if (data->type->id() != wanted) return Bad("a column of times has values of another width");
-  data->type = std::move(type);
+  if (column->array.type->id() != wanted) {
+    return Bad("a column of times has values of another width");
+  }
+  column->array.type = std::move(type);
   return arrow::Status::OK();
 }
 
-arrow::Result<std::shared_ptr<arrow::ArrayData>> LoadColumn(const FlatTable& meta, int64_t rows,
-                                                            const BufferPtr& file) {
+arrow::Result<FeatherColumn> ParseColumn(const FlatTable& meta, int64_t rows, uint64_t file_size) {
   ARROW_ASSIGN_OR_RAISE(const auto array, meta.Table(column::kValues));
   if (!array) return Bad("a column has no values");
-  ARROW_ASSIGN_OR_RAISE(auto data, LoadPrimitive(*array, file));
+  FeatherColumn parsed;
+  ARROW_ASSIGN_OR_RAISE(parsed.array, ParsePrimitive(*array, file_size));
   ARROW_ASSIGN_OR_RAISE(const auto kind, meta.Number<uint8_t>(column::kMetadataType, 0));
   ARROW_ASSIGN_OR_RAISE(const auto metadata, meta.Table(column::kMetadata));
   if (kind > static_cast<uint8_t>(Logical::kTime)) {
@@ -175,97 +185,136 @@ arrow::Result<std::shared_ptr<arrow::ArrayData>> LoadColumn(const FlatTable& met
   }
   if (kind > 0) {
     if (!metadata) return Bad("a column lacks its metadata");
-    ARROW_RETURN_NOT_OK(SetLogicalType(static_cast<Logical>(kind), *metadata, file, data.get()));
+    ARROW_RETURN_NOT_OK(SetLogicalType(static_cast<Logical>(kind), *metadata, file_size, &parsed));
   }
-  if (data->length != rows) return Bad("its columns have not all the same rows");
-  return data;
+  if (parsed.array.length != rows) return Bad("its columns have not all the same rows");
+  return parsed;
 }
 
-// Rows of the table; one batch, validated when it is read.
+struct FeatherTable {
+  std::shared_ptr<arrow::Schema> schema;
+  int64_t rows = 0;
+  std::vector<FeatherColumn> columns;
+};
+
+// Rows [begin, end) of the wanted columns.
 class Feather1Task : public ScanTask, public arrow::RecordBatchReader {
  public:
-  Feather1Task(SourcePtr source, std::shared_ptr<arrow::RecordBatch> rows)
-      : source_(std::move(source)), rows_(std::move(rows)), schema_(rows_->schema()) {}
+  Feather1Task(SourcePtr source, std::shared_ptr<arrow::Schema> schema,
+               std::shared_ptr<const std::vector<FileArray>> columns, int64_t begin, int64_t end)
+      : source_(std::move(source)),
+        schema_(std::move(schema)),
+        columns_(std::move(columns)),
+        begin_(begin),
+        end_(end) {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() override {
-    return std::make_shared<Feather1Task>(source_, rows_);
+    return std::make_shared<Feather1Task>(source_, schema_, columns_, begin_, end_);
   }
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
 
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
-    if (rows_ == nullptr) return arrow::Status::OK();
-    ARROW_RETURN_NOT_OK(source_->CheckSize());
-    auto checked = ValidateForeign(*std::exchange(rows_, nullptr));
-    if (!checked.ok()) return source_->Wrap(checked.status());
-    *out = std::move(*checked);
+    if (begin_ == end_) return arrow::Status::OK();
+    auto rows = Read();
+    if (!rows.ok()) return source_->Wrap(rows.status());
+    *out = std::move(*rows);
+    begin_ = end_;
     return arrow::Status::OK();
   }
 
  private:
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read() const {
+    arrow::ArrayDataVector data;
+    for (const FileArray& column : *columns_) {
+      ARROW_ASSIGN_OR_RAISE(data.emplace_back(), ReadRows(*source_, column, begin_, end_ - begin_));
+    }
+    ARROW_RETURN_NOT_OK(source_->CheckUnchanged());
+    return ValidateForeign(*arrow::RecordBatch::Make(schema_, end_ - begin_, std::move(data)),
+                           Dictionaries::kChecked);
+  }
+
   const SourcePtr source_;
-  std::shared_ptr<arrow::RecordBatch> rows_;
   const std::shared_ptr<arrow::Schema> schema_;
+  const std::shared_ptr<const std::vector<FileArray>> columns_;
+  int64_t begin_;
+  const int64_t end_;
 };
 
 class Feather1Relation : public Relation {
  public:
-  Feather1Relation(SourcePtr source, std::shared_ptr<arrow::RecordBatch> table)
+  Feather1Relation(SourcePtr source, FeatherTable table)
       : source_(std::move(source)), table_(std::move(table)) {}
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return table_->schema(); }
-  std::optional<int64_t> row_count() const override { return table_->num_rows(); }
+  const std::shared_ptr<arrow::Schema>& schema() const override { return table_.schema; }
+  std::optional<int64_t> row_count() const override { return table_.rows; }
 
   arrow::Result<ScanPlan> Scan(const batch::ScanRequest& request) override {
-    ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns, ColumnPositions(*schema(), request));
+    ARROW_ASSIGN_OR_RAISE(const std::vector<int> positions, ColumnPositions(*schema(), request));
     ScanPlan plan;
-    plan.schema = ProjectSchema(*schema(), columns);
-    std::vector<std::shared_ptr<arrow::ArrayData>> data;
-    // A dictionary is validated with every batch that uses it.
-    int64_t step = kFeatherBatchRows;
-    for (const int at : columns) {
-      data.push_back(table_->column_data(at));
-      if (data.back()->dictionary != nullptr) step = std::max<int64_t>(1, table_->num_rows());
+    plan.schema = ProjectSchema(*schema(), positions);
+    const auto columns = std::make_shared<std::vector<FileArray>>();
+    int64_t bytes = 0;
+    for (const int at : positions) {
+      auto column = Wanted(table_.columns[static_cast<size_t>(at)]);
+      if (!column.ok()) return source_->Wrap(column.status());
+      bytes += std::min(BytesOf(*column), INT64_MAX - bytes);
+      columns->push_back(std::move(*column));
     }
-    const auto rows = arrow::RecordBatch::Make(plan.schema, table_->num_rows(), std::move(data));
-    for (int64_t begin = 0; begin < rows->num_rows(); begin += step) {
-      plan.tasks.push_back(std::make_shared<Feather1Task>(source_, rows->Slice(begin, step)));
+    const int64_t step = RowsPerSlice(table_.rows, bytes);
+    for (int64_t begin = 0; begin < table_.rows; begin += step) {
+      plan.tasks.push_back(std::make_shared<Feather1Task>(
+          source_, plan.schema, columns, begin, begin + std::min(step, table_.rows - begin)));
     }
     return plan;
   }
 
  private:
+  // The column with its categories.
+  arrow::Result<FileArray> Wanted(const FeatherColumn& column) const {
+    FileArray array = column.array;
+    if (!column.categories) return array;
+    ARROW_ASSIGN_OR_RAISE(auto values, ReadWhole(*source_, *column.categories, nullptr));
+    const int64_t count = values->length;
+    const auto schema = arrow::schema({arrow::field("categories", values->type)});
+    ARROW_ASSIGN_OR_RAISE(const auto checked, ValidateForeign(*arrow::RecordBatch::Make(
+                                                  schema, count, {std::move(values)})));
+    array.dictionary = checked->column_data(0);
+    return array;
+  }
+
   const SourcePtr source_;
-  const std::shared_ptr<arrow::RecordBatch> table_;  // not validated
+  const FeatherTable table_;  // claims
 };
 
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> LoadTable(const BufferPtr& file) {
-  const auto size = static_cast<uint64_t>(file->size());
-  const std::string_view bytes(reinterpret_cast<const char*>(file->data()), size);
-  if (size < 2 * kFeatherEnd || !bytes.ends_with("FEA1")) return Bad("its end is missing");
-  const uint64_t length = LoadLittle<uint32_t>(bytes.data() + size - kFeatherEnd);
+arrow::Result<FeatherTable> ParseTable(const Source& source) {
+  const uint64_t size = source.size();
+  if (size < 2 * kFeatherEnd) return Bad("its end is missing");
+  ARROW_ASSIGN_OR_RAISE(const std::string end, source.Read(size - kFeatherEnd, kFeatherEnd));
+  if (!end.ends_with("FEA1")) return Bad("its end is missing");
+  const uint64_t length = LoadLittle<uint32_t>(end.data());
   if (length > size - 2 * kFeatherEnd) return Bad("its metadata is longer than the file");
-  const std::string_view metadata = bytes.substr(size - kFeatherEnd - length, length);
+  ARROW_ASSIGN_OR_RAISE(const std::string metadata,
+                        source.Read(size - kFeatherEnd - length, length));
   ARROW_ASSIGN_OR_RAISE(const FlatTable root, FlatTable::Root(metadata));
-  ARROW_ASSIGN_OR_RAISE(const int64_t rows, root.Number<int64_t>(table::kRows, 0));
+  FeatherTable parsed;
+  ARROW_ASSIGN_OR_RAISE(parsed.rows, root.Number<int64_t>(table::kRows, 0));
   ARROW_ASSIGN_OR_RAISE(const std::vector<FlatTable> columns, root.Tables(table::kColumns));
-  if (columns.empty() && rows != 0) return Bad("it has rows, but no columns");
+  if (columns.empty() && parsed.rows != 0) return Bad("it has rows, but no columns");
   arrow::FieldVector fields;
-  std::vector<std::shared_ptr<arrow::ArrayData>> data;
   for (const FlatTable& meta : columns) {
     ARROW_ASSIGN_OR_RAISE(const std::string_view name, meta.Text(column::kName));
-    ARROW_ASSIGN_OR_RAISE(data.emplace_back(), LoadColumn(meta, rows, file));
-    fields.push_back(arrow::field(std::string(name), data.back()->type));
+    ARROW_ASSIGN_OR_RAISE(parsed.columns.emplace_back(), ParseColumn(meta, parsed.rows, size));
+    fields.push_back(arrow::field(std::string(name), parsed.columns.back().array.type));
   }
-  const auto schema = WithDistinctNames(arrow::schema(std::move(fields)));
-  return arrow::RecordBatch::Make(schema, rows, std::move(data));
+  parsed.schema = WithDistinctNames(arrow::schema(std::move(fields)));
+  return parsed;
 }
 
 }  // namespace
 
 arrow::Result<std::shared_ptr<Relation>> OpenFeather1Relation(const SourcePtr& source) {
-  ARROW_ASSIGN_OR_RAISE(const BufferPtr file, source->Map());
-  auto table = LoadTable(file);
+  auto table = ParseTable(*source);
   if (!table.ok()) return source->Wrap(table.status());
   return std::make_shared<Feather1Relation>(source, std::move(*table));
 }

@@ -1,4 +1,4 @@
-// Feather version 1, what R and pandas wrote before 2020, as views of the mapped file.
+// Feather version 1, what R and pandas wrote before 2020, read slice by slice of its rows.
 //
 //   "FEA1"  columns, each at a multiple of 8 ...  metadata (FlatBuffers)  its length (4 bytes,
 //   little-endian)  "FEA1"

@@ -60,4 +60,15 @@ arrow::Result<std::vector<FlatTable>> FlatTable::Tables(int field) const {
   return tables;
 }
 
+arrow::Result<std::vector<std::string_view>> FlatTable::Structs(int field, size_t size) const {
+  std::vector<std::string_view> structs;
+  ARROW_ASSIGN_OR_RAISE(const size_t at, TargetOf(field));
+  if (at == 0) return structs;
+  ARROW_ASSIGN_OR_RAISE(const uint32_t count, Load<uint32_t>(at));
+  if ((bytes_.size() - at - 4) / size < count) return Damaged();
+  structs.reserve(count);
+  for (size_t i = 0; i < count; ++i) structs.push_back(bytes_.substr(at + 4 + i * size, size));
+  return structs;
+}
+
 }  // namespace pyralog::formats

@@ -31,6 +31,8 @@ class FlatTable {
   arrow::Result<std::string_view> Text(int field) const;  // "" when it is not there
   arrow::Result<std::optional<FlatTable>> Table(int field) const;
   arrow::Result<std::vector<FlatTable>> Tables(int field) const;
+  // The elements of a vector of structs or numbers of this size; none when it is not there.
+  arrow::Result<std::vector<std::string_view>> Structs(int field, size_t size) const;
 
  private:
   FlatTable(std::string_view bytes, size_t at) : bytes_(bytes), at_(at) {}

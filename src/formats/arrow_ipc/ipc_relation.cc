@@ -1,274 +1,339 @@
 #include "formats/arrow_ipc/ipc_relation.h"
 
 #include <algorithm>
-#include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "arrow/io/memory.h"
 #include "arrow/ipc/reader.h"
+#include "formats/arrow_ipc/ipc_arrays.h"
+#include "formats/arrow_ipc/ipc_message.h"
 #include "formats/foreign_arrays.h"
 
 namespace pyralog::formats {
 namespace {
 
-// Each task opens the file's footer (and its dictionaries) again, so there are no more of them than
-// threads can use.
+// Enough for the threads there are; more would only cost their opening.
 constexpr int kMaxTasks = 64;
 
-arrow::ipc::IpcReadOptions ReadOptions(const Source& source, std::vector<int> fields) {
-  auto options = arrow::ipc::IpcReadOptions::Defaults();
-  options.max_recursion_depth = source.limits().max_depth;
-  options.memory_pool = source.limits().pool;
-  options.included_fields = std::move(fields);
-  options.use_threads = false;
-  // Misaligned buffers are legal in the format and undefined behaviour in C++: they are copied.
-  options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
-  return options;
-}
+using ReadResult = arrow::Result<std::shared_ptr<arrow::RecordBatch>>;
 
-// The wanted columns as the reader takes them (file order) and where each is in what then comes.
-struct IpcProjection {
-  std::shared_ptr<arrow::Schema> schema;
-  std::vector<int> fields;  // empty: all
-  std::vector<int> order;
+// What all tasks of a scan share.
+struct IpcScan {
+  SourcePtr source;
+  IpcSchema file;
+  std::vector<std::shared_ptr<arrow::DataType>> types;  // of all of the file's fields
+  std::vector<int> columns;                             // the wanted ones, in the wanted order
+  std::shared_ptr<arrow::Schema> schema;                // of these
+  std::shared_ptr<IpcDictionaries> dictionaries;
 };
 
-// `read_all`: all columns are read and the wanted ones are taken of them.
-IpcProjection ProjectIpc(const arrow::Schema& schema, const std::vector<int>& columns,
-                         bool read_all) {
-  IpcProjection projection;
-  projection.schema = ProjectSchema(schema, columns);
-  projection.order = columns;
-  if (read_all) return projection;
-  std::vector<int> sorted = columns;
-  std::sort(sorted.begin(), sorted.end());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  // The reader takes an empty list as "all", and cannot read none: the first column then stands for
-  // the rows.
-  if (columns.empty() && schema.num_fields() > 0) sorted = {0};
-  projection.fields = sorted;
-  for (int& column : projection.order) {
-    const auto at = std::lower_bound(sorted.begin(), sorted.end(), column);
-    column = static_cast<int>(at - sorted.begin());
-  }
-  return projection;
-}
-
-// Puts the wanted columns in the wanted order and validates them.
-arrow::Result<std::shared_ptr<arrow::RecordBatch>> Checked(const arrow::RecordBatch& batch,
-                                                           const IpcProjection& projection) {
-  std::vector<std::shared_ptr<arrow::ArrayData>> columns;
-  columns.reserve(projection.order.size());
-  for (const int at : projection.order) columns.push_back(batch.column_data(at));
-  return ValidateForeign(
-      *arrow::RecordBatch::Make(projection.schema, batch.num_rows(), std::move(columns)));
-}
-
-class FileBatches : public arrow::RecordBatchReader {
+// Rows of one record batch, slice by slice.
+class BatchRows {
  public:
-  FileBatches(SourcePtr source, std::shared_ptr<arrow::ipc::RecordBatchFileReader> file, int begin,
-              int end, std::shared_ptr<const IpcProjection> projection)
-      : source_(std::move(source)),
-        file_(std::move(file)),
-        next_(begin),
-        end_(end),
-        projection_(std::move(projection)) {}
-
-  std::shared_ptr<arrow::Schema> schema() const override { return projection_->schema; }
-
-  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
-    if (next_ == end_) {
-      *out = nullptr;
-      return arrow::Status::OK();
+  // Nothing when the rows are at their end.
+  ReadResult Next(const IpcScan& scan) {
+    if (next_ >= end_) return nullptr;
+    arrow::ArrayDataVector data;
+    const int64_t count = std::min(slice_, end_ - next_);
+    for (const FileArray& column : columns_) {
+      ARROW_ASSIGN_OR_RAISE(data.emplace_back(),
+                            whole_
+                                ? ReadWholeIpc(*scan.source, column, batch_, scan.file.big_endian)
+                                : ReadRows(*scan.source, column, next_, count));
     }
-    ARROW_RETURN_NOT_OK(source_->CheckSize());
-    auto batch = file_->ReadRecordBatch(next_++);
-    if (!batch.ok()) return source_->Wrap(batch.status());
-    auto checked = Checked(**batch, *projection_);
-    if (!checked.ok()) return source_->Wrap(checked.status());
-    *out = std::move(*checked);
+    next_ += count;
+    // Whoever cut the file or wrote another one over it has changed what was read above, too.
+    ARROW_RETURN_NOT_OK(scan.source->CheckUnchanged());
+    return ValidateForeign(*arrow::RecordBatch::Make(scan.schema, count, std::move(data)),
+                           Dictionaries::kChecked);
+  }
+
+  arrow::Status Open(const IpcScan& scan, IpcBatch batch, int64_t begin, int64_t end) {
+    ARROW_ASSIGN_OR_RAISE(columns_, IpcColumns(batch, scan.types, scan.columns));
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const auto at = static_cast<size_t>(scan.columns[i]);
+      if (at >= scan.file.fields.size()) {
+        return MakeError(ErrorCode::kDamaged, "its schema lacks a field");
+      }
+      ARROW_RETURN_NOT_OK(scan.dictionaries->Resolve(scan.file.fields[at], &columns_[i]));
+    }
+    slice_ = SliceOf(scan, batch, columns_);
+    whole_ = slice_ == 0;
+    next_ = begin;
+    end_ = std::min(end, batch.rows);
+    if (whole_) slice_ = std::max<int64_t>(1, batch.rows);
+    batch_ = std::move(batch);
     return arrow::Status::OK();
   }
 
+  // Rows that are read at once; 0 when the batch can only be read whole: it is compressed, its bytes
+  // are swapped, or a wanted column has a type whose rows may lie anywhere.
+  static int64_t SliceOf(const IpcScan& scan, const IpcBatch& batch,
+                         const std::vector<FileArray>& columns) {
+    if (batch.compression || scan.file.big_endian) return 0;
+    int64_t bytes = 0;
+    bool backed = false;
+    for (const FileArray& column : columns) {
+      if (!CanReadRows(*column.type)) return 0;
+      backed = backed || RowsTakeBytes(column);
+      bytes += std::min(BytesOf(column), INT64_MAX - bytes);
+    }
+    // A batch that takes no bytes can claim any number of rows.
+    return backed ? RowsPerSlice(batch.rows, bytes) : 0;
+  }
+
  private:
-  const SourcePtr source_;
-  const std::shared_ptr<arrow::ipc::RecordBatchFileReader> file_;
-  int next_;
-  const int end_;
-  const std::shared_ptr<const IpcProjection> projection_;
+  IpcBatch batch_;
+  std::vector<FileArray> columns_;
+  bool whole_ = false;
+  int64_t slice_ = 1;
+  int64_t next_ = 0;
+  int64_t end_ = 0;
 };
 
-arrow::Result<std::shared_ptr<arrow::ipc::RecordBatchFileReader>> OpenIpcFile(
-    const Source& source, const std::shared_ptr<arrow::Buffer>& bytes, std::vector<int> fields) {
-  ARROW_RETURN_NOT_OK(source.CheckSize());
-  auto file = arrow::ipc::RecordBatchFileReader::Open(
-      std::make_shared<arrow::io::BufferReader>(bytes), ReadOptions(source, std::move(fields)));
-  if (!file.ok()) return source.Wrap(file.status());
-  return file;
+// Batches one behind the other.
+class IpcReader : public arrow::RecordBatchReader {
+ public:
+  explicit IpcReader(std::shared_ptr<const IpcScan> scan) : scan_(std::move(scan)) {}
+
+  std::shared_ptr<arrow::Schema> schema() const override { return scan_->schema; }
+
+  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
+    auto rows = Read();
+    if (!rows.ok()) return scan_->source->Wrap(rows.status());
+    *out = std::move(*rows);
+    return arrow::Status::OK();
+  }
+
+ protected:
+  // Opens the next batch; false at the end.
+  virtual arrow::Result<bool> OpenNext(BatchRows* rows) = 0;
+  const IpcScan& scan() const { return *scan_; }
+
+ private:
+  ReadResult Read() {
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(auto rows, rows_.Next(*scan_));
+      if (rows != nullptr) return rows;
+      ARROW_ASSIGN_OR_RAISE(const bool more, OpenNext(&rows_));
+      if (!more) return nullptr;
+    }
+  }
+
+  const std::shared_ptr<const IpcScan> scan_;
+  BatchRows rows_;
+};
+
+// Some batches of a file, or some rows of one.
+struct FilePart {
+  std::vector<IpcPlace> batches;
+  int64_t begin = 0;
+  int64_t end = INT64_MAX;
+};
+
+arrow::Result<IpcBatch> ReadBatchHeader(const Source& source, const IpcPlace& place) {
+  ARROW_ASSIGN_OR_RAISE(auto message, ReadIpcMessage(source, place));
+  if (!message || message->kind != IpcKindOfMessage::kBatch) {
+    return MakeError(ErrorCode::kDamaged, "its footer names a record batch that is none");
+  }
+  return std::move(message->batch);
 }
+
+class FileReader : public IpcReader {
+ public:
+  FileReader(std::shared_ptr<const IpcScan> scan, FilePart part)
+      : IpcReader(std::move(scan)), part_(std::move(part)) {}
+
+ protected:
+  arrow::Result<bool> OpenNext(BatchRows* rows) override {
+    if (next_ == part_.batches.size()) return false;
+    ARROW_RETURN_NOT_OK(scan().source->CheckUnchanged());
+    ARROW_ASSIGN_OR_RAISE(auto batch, ReadBatchHeader(*scan().source, part_.batches[next_++]));
+    ARROW_RETURN_NOT_OK(rows->Open(scan(), std::move(batch), part_.begin, part_.end));
+    return true;
+  }
+
+ private:
+  const FilePart part_;
+  size_t next_ = 0;
+};
+
+class StreamReader : public IpcReader {
+ public:
+  StreamReader(std::shared_ptr<const IpcScan> scan, uint64_t begin)
+      : IpcReader(std::move(scan)), next_(begin) {}
+
+ protected:
+  arrow::Result<bool> OpenNext(BatchRows* rows) override {
+    ARROW_RETURN_NOT_OK(scan().source->CheckUnchanged());
+    while (true) {
+      ARROW_ASSIGN_OR_RAISE(auto message, ReadIpcMessage(*scan().source, {next_, std::nullopt}));
+      if (!message) return false;
+      next_ = message->end;
+      if (message->kind == IpcKindOfMessage::kSchema) {
+        return MakeError(ErrorCode::kDamaged, "a second schema follows its rows");
+      }
+      if (message->kind == IpcKindOfMessage::kBatch) {
+        ARROW_RETURN_NOT_OK(rows->Open(scan(), std::move(message->batch), 0, INT64_MAX));
+        return true;
+      }
+      ARROW_RETURN_NOT_OK(scan().dictionaries->Add(std::move(*message), /*may_replace=*/true));
+    }
+  }
+
+ private:
+  uint64_t next_;
+};
 
 class FileTask : public ScanTask {
  public:
-  FileTask(SourcePtr source, std::shared_ptr<arrow::Buffer> bytes, int begin, int end,
-           std::shared_ptr<const IpcProjection> projection)
-      : source_(std::move(source)),
-        bytes_(std::move(bytes)),
-        begin_(begin),
-        end_(end),
-        projection_(std::move(projection)) {}
+  FileTask(std::shared_ptr<const IpcScan> scan, FilePart part)
+      : scan_(std::move(scan)), part_(std::move(part)) {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() override {
-    ARROW_ASSIGN_OR_RAISE(auto file, OpenIpcFile(*source_, bytes_, projection_->fields));
-    return std::make_shared<FileBatches>(source_, std::move(file), begin_, end_, projection_);
+    ARROW_RETURN_NOT_OK(scan_->source->CheckUnchanged());
+    return std::make_shared<FileReader>(scan_, part_);
   }
 
  private:
-  const SourcePtr source_;
-  const std::shared_ptr<arrow::Buffer> bytes_;
-  const int begin_;
-  const int end_;
-  const std::shared_ptr<const IpcProjection> projection_;
-};
-
-class StreamBatches : public arrow::RecordBatchReader {
- public:
-  StreamBatches(SourcePtr source, std::shared_ptr<arrow::RecordBatchReader> stream,
-                std::shared_ptr<const IpcProjection> projection)
-      : source_(std::move(source)),
-        stream_(std::move(stream)),
-        projection_(std::move(projection)) {}
-
-  std::shared_ptr<arrow::Schema> schema() const override { return projection_->schema; }
-
-  arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
-    std::shared_ptr<arrow::RecordBatch> batch;
-    ARROW_RETURN_NOT_OK(source_->CheckSize());
-    ARROW_RETURN_NOT_OK(source_->Wrap(stream_->ReadNext(&batch)));
-    *out = nullptr;
-    if (batch == nullptr) return arrow::Status::OK();
-    auto checked = Checked(*batch, *projection_);
-    if (!checked.ok()) return source_->Wrap(checked.status());
-    *out = std::move(*checked);
-    return arrow::Status::OK();
-  }
-
- private:
-  const SourcePtr source_;
-  const std::shared_ptr<arrow::RecordBatchReader> stream_;
-  const std::shared_ptr<const IpcProjection> projection_;
+  const std::shared_ptr<const IpcScan> scan_;
+  const FilePart part_;
 };
 
 class StreamTask : public ScanTask {
  public:
-  StreamTask(SourcePtr source, std::shared_ptr<arrow::Buffer> bytes,
-             std::shared_ptr<const IpcProjection> projection)
-      : source_(std::move(source)), bytes_(std::move(bytes)), projection_(std::move(projection)) {}
+  StreamTask(std::shared_ptr<const IpcScan> scan, uint64_t begin)
+      : scan_(std::move(scan)), begin_(begin) {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() override {
-    ARROW_RETURN_NOT_OK(source_->CheckSize());
-    auto stream =
-        arrow::ipc::RecordBatchStreamReader::Open(std::make_shared<arrow::io::BufferReader>(bytes_),
-                                                  ReadOptions(*source_, projection_->fields));
-    if (!stream.ok()) return source_->Wrap(stream.status());
-    return std::make_shared<StreamBatches>(source_, std::move(*stream), projection_);
+    ARROW_RETURN_NOT_OK(scan_->source->CheckUnchanged());
+    return std::make_shared<StreamReader>(scan_, begin_);
   }
 
  private:
-  const SourcePtr source_;
-  const std::shared_ptr<arrow::Buffer> bytes_;
-  const std::shared_ptr<const IpcProjection> projection_;
+  const std::shared_ptr<const IpcScan> scan_;
+  const uint64_t begin_;
 };
 
-class FileRelation : public Relation {
+class IpcRelation : public Relation {
  public:
-  FileRelation(SourcePtr source, std::shared_ptr<arrow::Buffer> bytes,
-               std::shared_ptr<arrow::Schema> schema, int batches)
-      : source_(std::move(source)),
-        bytes_(std::move(bytes)),
-        schema_(std::move(schema)),
-        batches_(batches) {}
+  IpcRelation(SourcePtr source, IpcSchema file, const std::shared_ptr<arrow::Schema>& schema)
+      : source_(std::move(source)), file_(std::move(file)), schema_(WithDistinctNames(schema)) {}
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
-  int batches() const { return batches_; }
 
   arrow::Result<ScanPlan> Scan(const batch::ScanRequest& request) override {
-    ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns, ColumnPositions(*schema_, request));
-    ARROW_ASSIGN_OR_RAISE(const bool views, GivesViews());
-    const auto projection =
-        std::make_shared<const IpcProjection>(ProjectIpc(*schema_, columns, views));
+    auto scan = std::make_shared<IpcScan>();
+    ARROW_ASSIGN_OR_RAISE(scan->columns, ColumnPositions(*schema_, request));
+    scan->source = source_;
+    scan->file = file_;
+    for (const auto& field : schema_->fields()) scan->types.push_back(field->type());
+    scan->schema = ProjectSchema(*schema_, scan->columns);
+    scan->dictionaries = std::make_shared<IpcDictionaries>(source_, file_.big_endian);
     ScanPlan plan;
-    plan.schema = projection->schema;
-    const int step = std::max(1, (batches_ + kMaxTasks - 1) / kMaxTasks);
-    for (int begin = 0; begin < batches_; begin += step) {
-      plan.tasks.push_back(std::make_shared<FileTask>(
-          source_, bytes_, begin, std::min(batches_, begin + step), projection));
-    }
+    plan.schema = scan->schema;
+    ARROW_RETURN_NOT_OK(source_->Wrap(AddTasks(scan, &plan)));
     return plan;
   }
 
+ protected:
+  virtual arrow::Status AddTasks(const std::shared_ptr<const IpcScan>& scan, ScanPlan* plan) = 0;
+
  private:
-  // Whether a batch is made of views of the mapping, so that columns that nobody wants cost
-  // nothing. Asked to read only some columns, Arrow's reader copies them; it pays only where
-  // buffers are compressed. The first batch tells.
-  arrow::Result<bool> GivesViews() {
-    const std::lock_guard lock(mutex_);
-    if (!views_.has_value()) {
-      views_ = true;
-      if (batches_ > 0) {
-        ARROW_ASSIGN_OR_RAISE(const auto file, OpenIpcFile(*source_, bytes_, {}));
-        const auto batch = file->ReadRecordBatch(0);
-        if (!batch.ok()) return source_->Wrap(batch.status());
-        for (int i = 0; i < (*batch)->num_columns(); ++i) {
-          *views_ = *views_ && IsView(*(*batch)->column_data(i));
-        }
+  const SourcePtr source_;
+  const IpcSchema file_;
+  const std::shared_ptr<arrow::Schema> schema_;
+};
+
+class FileRelation : public IpcRelation {
+ public:
+  FileRelation(SourcePtr source, IpcFooter footer, const std::shared_ptr<arrow::Schema>& schema)
+      : IpcRelation(std::move(source), std::move(footer.schema), schema),
+        dictionaries_(std::move(footer.dictionaries)),
+        batches_(std::move(footer.batches)) {}
+
+  int64_t batches() const { return static_cast<int64_t>(batches_.size()); }
+
+ protected:
+  arrow::Status AddTasks(const std::shared_ptr<const IpcScan>& scan, ScanPlan* plan) override {
+    for (const IpcPlace& place : dictionaries_) {
+      ARROW_ASSIGN_OR_RAISE(auto message, ReadIpcMessage(*scan->source, place));
+      if (!message || message->kind != IpcKindOfMessage::kDictionary) {
+        return MakeError(ErrorCode::kDamaged, "its footer names a dictionary that is none");
       }
+      ARROW_RETURN_NOT_OK(scan->dictionaries->Add(std::move(*message), /*may_replace=*/false));
     }
-    return *views_;
-  }
-
-  bool IsView(const arrow::ArrayData& data) const {
-    for (const auto& buffer : data.buffers) {
-      if (buffer == nullptr || buffer->size() == 0) continue;
-      const uint8_t* const end = bytes_->data() + bytes_->size();
-      if (buffer->data() < bytes_->data() || buffer->data() >= end) return false;
+    const size_t step = (batches_.size() + kMaxTasks - 1) / kMaxTasks;
+    if (step == 1) return AddParts(scan, plan);
+    for (size_t begin = 0; begin < batches_.size(); begin += step) {
+      FilePart part;
+      for (size_t i = begin; i < std::min(batches_.size(), begin + step); ++i) {
+        part.batches.push_back(batches_[i]);
+      }
+      plan->tasks.push_back(std::make_shared<FileTask>(scan, std::move(part)));
     }
-    return std::all_of(data.child_data.begin(), data.child_data.end(),
-                       [&](const auto& child) { return child == nullptr || IsView(*child); });
-  }
-
-  const SourcePtr source_;
-  const std::shared_ptr<arrow::Buffer> bytes_;
-  const std::shared_ptr<arrow::Schema> schema_;
-  const int batches_;
-  std::mutex mutex_;
-  std::optional<bool> views_;  // guarded by mutex_
-};
-
-class StreamRelation : public Relation {
- public:
-  StreamRelation(SourcePtr source, std::shared_ptr<arrow::Buffer> bytes,
-                 std::shared_ptr<arrow::Schema> schema)
-      : source_(std::move(source)), bytes_(std::move(bytes)), schema_(std::move(schema)) {}
-
-  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
-
-  arrow::Result<ScanPlan> Scan(const batch::ScanRequest& request) override {
-    ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns, ColumnPositions(*schema_, request));
-    auto projection =
-        std::make_shared<const IpcProjection>(ProjectIpc(*schema_, columns, /*read_all=*/false));
-    ScanPlan plan;
-    plan.schema = projection->schema;
-    plan.tasks.push_back(std::make_shared<StreamTask>(source_, bytes_, std::move(projection)));
-    return plan;
+    return arrow::Status::OK();
   }
 
  private:
-  const SourcePtr source_;
-  const std::shared_ptr<arrow::Buffer> bytes_;
-  const std::shared_ptr<arrow::Schema> schema_;
+  // Cuts batches into parts of equal rows, so that a file of one batch keeps all threads busy.
+  arrow::Status AddParts(const std::shared_ptr<const IpcScan>& scan, ScanPlan* plan) const {
+    const auto parts = static_cast<int64_t>(kMaxTasks / batches_.size());
+    for (const IpcPlace& place : batches_) {
+      ARROW_ASSIGN_OR_RAISE(const IpcBatch batch, ReadBatchHeader(*scan->source, place));
+      ARROW_ASSIGN_OR_RAISE(const auto columns, IpcColumns(batch, scan->types, scan->columns));
+      const int64_t slice = BatchRows::SliceOf(*scan, batch, columns);
+      int64_t step = std::max<int64_t>(1, batch.rows);
+      if (slice > 0) step = (step / slice / parts + 1) * slice;
+      int64_t begin = 0;
+      do {
+        const int64_t end = begin + std::min(step, batch.rows - begin);
+        plan->tasks.push_back(std::make_shared<FileTask>(
+            scan, FilePart{.batches = {place}, .begin = begin, .end = end}));
+        begin = end;
+      } while (begin < batch.rows);
+    }
+    return arrow::Status::OK();
+  }
+
+  const std::vector<IpcPlace> dictionaries_;
+  const std::vector<IpcPlace> batches_;
 };
+
+class StreamRelation : public IpcRelation {
+ public:
+  StreamRelation(SourcePtr source, IpcMessage head, const std::shared_ptr<arrow::Schema>& schema)
+      : IpcRelation(std::move(source), std::move(head.schema), schema), begin_(head.end) {}
+
+ protected:
+  arrow::Status AddTasks(const std::shared_ptr<const IpcScan>& scan, ScanPlan* plan) override {
+    plan->tasks.push_back(std::make_shared<StreamTask>(scan, begin_));
+    return arrow::Status::OK();
+  }
+
+ private:
+  const uint64_t begin_;
+};
+
+arrow::Result<std::shared_ptr<Relation>> OpenFileRelation(const SourcePtr& source) {
+  ARROW_ASSIGN_OR_RAISE(auto footer, ReadIpcFooter(*source));
+  const auto columns = footer.columns;
+  return std::make_shared<FileRelation>(source, std::move(footer), columns);
+}
+
+arrow::Result<std::shared_ptr<Relation>> OpenStreamRelation(const SourcePtr& source) {
+  auto options = arrow::ipc::IpcReadOptions::Defaults();
+  options.memory_pool = source->limits().pool;
+  ARROW_ASSIGN_OR_RAISE(const auto stream, arrow::ipc::RecordBatchStreamReader::Open(
+                                               source->AsRandomAccess(), options));
+  ARROW_ASSIGN_OR_RAISE(auto head, ReadIpcMessage(*source, {}));
+  if (!head || head->kind != IpcKindOfMessage::kSchema) {
+    return MakeError(ErrorCode::kDamaged, "it does not start with a schema");
+  }
+  return std::make_shared<StreamRelation>(source, std::move(*head), stream->schema());
+}
 
 }  // namespace
 
@@ -283,17 +348,10 @@ arrow::Result<std::shared_ptr<Relation>> OpenIpcRelation(const SourcePtr& source
   if (source->size() == 0) {
     return source->Error(ErrorCode::kDamaged, "it is empty; an Arrow file has at least a schema");
   }
-  ARROW_ASSIGN_OR_RAISE(auto bytes, source->Map());
-  if (kind == IpcKind::kFile) {
-    ARROW_ASSIGN_OR_RAISE(auto file, OpenIpcFile(*source, bytes, {}));
-    return std::make_shared<FileRelation>(
-        source, std::move(bytes), WithDistinctNames(file->schema()), file->num_record_batches());
-  }
-  auto stream = arrow::ipc::RecordBatchStreamReader::Open(
-      std::make_shared<arrow::io::BufferReader>(bytes), ReadOptions(*source, {}));
-  if (!stream.ok()) return source->Wrap(stream.status());
-  return std::make_shared<StreamRelation>(source, std::move(bytes),
-                                          WithDistinctNames((*stream)->schema()));
+  ARROW_RETURN_NOT_OK(source->CheckUnchanged());
+  auto relation = kind == IpcKind::kFile ? OpenFileRelation(source) : OpenStreamRelation(source);
+  if (!relation.ok()) return source->Wrap(relation.status());
+  return relation;
 }
 
 std::optional<int64_t> IpcBatchCount(const Relation& relation) {

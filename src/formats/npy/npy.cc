@@ -39,18 +39,18 @@ FormatInfo MakeNpyInfo() {
 // Rows [begin, end) as one batch.
 class NpyTask : public ScanTask, public arrow::RecordBatchReader {
  public:
-  NpyTask(SourcePtr source, std::shared_ptr<arrow::Buffer> file,
+  NpyTask(SourcePtr source, const NpyRows& rows,
           std::shared_ptr<const std::vector<NpyColumn>> columns,
           std::shared_ptr<arrow::Schema> schema, int64_t begin, int64_t end)
       : source_(std::move(source)),
-        file_(std::move(file)),
+        rows_(rows),
         columns_(std::move(columns)),
         schema_(std::move(schema)),
         begin_(begin),
         end_(end) {}
 
   arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() override {
-    return std::make_shared<NpyTask>(source_, file_, columns_, schema_, begin_, end_);
+    return std::make_shared<NpyTask>(source_, rows_, columns_, schema_, begin_, end_);
   }
 
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
@@ -58,21 +58,30 @@ class NpyTask : public ScanTask, public arrow::RecordBatchReader {
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* out) override {
     *out = nullptr;
     if (begin_ == end_) return arrow::Status::OK();
-    const int64_t rows = end_ - begin_;
-    arrow::ArrayVector arrays;
-    for (const NpyColumn& column : *columns_) {
-      auto array = ReadNpyColumn(column, file_, begin_, rows, source_->limits().pool);
-      if (!array.ok()) return source_->Wrap(array.status());
-      arrays.push_back(std::move(*array));
-    }
-    *out = arrow::RecordBatch::Make(schema_, rows, std::move(arrays));
+    auto batch = Read(end_ - begin_);
+    if (!batch.ok()) return source_->Wrap(batch.status());
+    *out = std::move(*batch);
     begin_ = end_;
     return arrow::Status::OK();
   }
 
  private:
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Read(int64_t count) const {
+    arrow::ArrayVector arrays;
+    if (!columns_->empty()) {
+      ARROW_ASSIGN_OR_RAISE(const auto elements, ReadNpyRows(*source_, rows_, begin_, count));
+      for (const NpyColumn& column : *columns_) {
+        ARROW_ASSIGN_OR_RAISE(arrays.emplace_back(),
+                              ReadNpyColumn(ColumnOfRows(column, rows_, count), elements, count,
+                                            source_->limits().pool));
+      }
+    }
+    ARROW_RETURN_NOT_OK(source_->CheckUnchanged());
+    return arrow::RecordBatch::Make(schema_, count, std::move(arrays));
+  }
+
   const SourcePtr source_;
-  const std::shared_ptr<arrow::Buffer> file_;
+  const NpyRows rows_;
   const std::shared_ptr<const std::vector<NpyColumn>> columns_;
   const std::shared_ptr<arrow::Schema> schema_;
   int64_t begin_;
@@ -81,42 +90,35 @@ class NpyTask : public ScanTask, public arrow::RecordBatchReader {
 
 class NpyRelation : public Relation {
  public:
-  NpyRelation(SourcePtr source, std::shared_ptr<arrow::Buffer> file, int64_t rows,
-              std::vector<NpyColumn> columns)
-      : source_(std::move(source)),
-        file_(std::move(file)),
-        rows_(rows),
-        columns_(std::move(columns)) {
+  NpyRelation(SourcePtr source, const NpyRows& rows, std::vector<NpyColumn> columns)
+      : source_(std::move(source)), rows_(rows), columns_(std::move(columns)) {
     arrow::FieldVector fields;
     for (const NpyColumn& column : columns_) fields.push_back(column.field);
     schema_ = arrow::schema(std::move(fields));
   }
 
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
-  std::optional<int64_t> row_count() const override { return rows_; }
+  std::optional<int64_t> row_count() const override { return rows_.count; }
 
   arrow::Result<ScanPlan> Scan(const batch::ScanRequest& request) override {
     ARROW_ASSIGN_OR_RAISE(const std::vector<int> positions, ColumnPositions(*schema_, request));
     auto columns = std::make_shared<std::vector<NpyColumn>>();
-    int64_t row_bytes = 1;
-    for (const int at : positions) {
-      columns->push_back(columns_[static_cast<size_t>(at)]);
-      row_bytes += NpyRowBytes(columns->back());
-    }
+    for (const int at : positions) columns->push_back(columns_[static_cast<size_t>(at)]);
+    // The fields of a record lie side by side, so that all of them are read.
+    const int64_t row_bytes = std::max<int64_t>(1, rows_.row_size());
     const int64_t step = std::clamp<int64_t>(kBatchBytes / row_bytes, 1, kMaxBatchRows);
     ScanPlan plan;
     plan.schema = ProjectSchema(*schema_, positions);
-    for (int64_t begin = 0; begin < rows_; begin += step) {
-      plan.tasks.push_back(std::make_shared<NpyTask>(source_, file_, columns, plan.schema, begin,
-                                                     std::min(rows_, begin + step)));
+    for (int64_t begin = 0; begin < rows_.count; begin += step) {
+      plan.tasks.push_back(std::make_shared<NpyTask>(source_, rows_, columns, plan.schema, begin,
+                                                     std::min(rows_.count, begin + step)));
     }
     return plan;
   }
 
  private:
   const SourcePtr source_;
-  const std::shared_ptr<arrow::Buffer> file_;
-  const int64_t rows_;
+  const NpyRows rows_;
   const std::vector<NpyColumn> columns_;
   std::shared_ptr<arrow::Schema> schema_;
 };
@@ -171,12 +173,7 @@ class NpyFormat : public Format {
     if (!header.ok()) return source->Wrap(header.status());
     auto columns = NpyColumns(*header);
     if (!columns.ok()) return source->Wrap(columns.status());
-    ARROW_ASSIGN_OR_RAISE(auto file, source->Map());
-    if (static_cast<uint64_t>(file->size()) != source->size()) {
-      return source->Error(ErrorCode::kDamaged, "it changed while it was opened");
-    }
-    auto relation =
-        std::make_shared<NpyRelation>(source, std::move(file), header->rows(), std::move(*columns));
+    auto relation = std::make_shared<NpyRelation>(source, NpyRowsOf(*header), std::move(*columns));
     return std::make_shared<NpyDataset>(info_, source, std::move(*header), std::move(relation));
   }
 

@@ -1,5 +1,6 @@
 #include "formats/npy/npy_columns.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -42,16 +43,15 @@ uint8_t* GatherItems(const NpyColumn& column, size_t depth, const uint8_t* from,
   return to;
 }
 
-// The rows' elements one behind the other.
-arrow::Result<BufferPtr> ItemsOfRows(const NpyColumn& column, const BufferPtr& file, int64_t begin,
+// The rows' items one behind the other.
+arrow::Result<BufferPtr> ItemsOfRows(const NpyColumn& column, const BufferPtr& elements,
                                      int64_t count, arrow::MemoryPool* pool) {
   const int64_t bytes = count * ItemsPerRow(column) * column.type.size;
-  const int64_t first = column.offset + begin * column.row_stride;
-  if (IsContiguous(column, count)) return arrow::SliceBufferSafe(file, first, bytes);
+  if (IsContiguous(column, count)) return arrow::SliceBufferSafe(elements, column.offset, bytes);
   ARROW_ASSIGN_OR_RAISE(auto items, arrow::AllocateBuffer(bytes, pool));
   uint8_t* to = items->mutable_data();
   for (int64_t row = 0; row < count; ++row) {
-    to = GatherItems(column, 0, file->data() + first + row * column.row_stride, to);
+    to = GatherItems(column, 0, elements->data() + column.offset + row * column.row_stride, to);
   }
   return BufferPtr(std::move(items));
 }
@@ -69,7 +69,7 @@ arrow::Result<ArrayPtr> PartOfItems(const NpyType& whole, const NpyField& part,
   column.strides = RowMajorStrides(part.shape, part.type.size);
   column.row_stride = whole.size;
   column.offset = part.offset;
-  return ReadNpyColumn(column, items, 0, count, pool);
+  return ReadNpyColumn(column, items, count, pool);
 }
 
 arrow::Result<ArrayPtr> RecordsToArray(const NpyType& type, const BufferPtr& items, int64_t count,
@@ -190,8 +190,6 @@ arrow::Result<std::shared_ptr<arrow::DataType>> NpyArrowType(const NpyType& type
   return arrow::struct_(fields);
 }
 
-int64_t NpyRowBytes(const NpyColumn& column) { return ItemsPerRow(column) * column.type.size; }
-
 arrow::Result<std::vector<NpyColumn>> NpyColumns(const NpyHeader& header) {
   std::vector<NpyColumn> columns;
   const NpyField whole{.name = "value", .type = header.type, .shape = {}, .offset = 0};
@@ -202,9 +200,56 @@ arrow::Result<std::vector<NpyColumn>> NpyColumns(const NpyHeader& header) {
   return columns;
 }
 
-arrow::Result<ArrayPtr> ReadNpyColumn(const NpyColumn& column, const BufferPtr& file, int64_t begin,
+NpyRows NpyRowsOf(const NpyHeader& header) {
+  NpyRows rows;
+  rows.count = header.rows();
+  rows.offset = header.data_offset;
+  int64_t items = 1;
+  for (size_t i = 1; i < header.shape.size(); ++i) items *= header.shape[i];
+  if (header.fortran_order && header.shape.size() > 1) {
+    rows.runs = items;
+    rows.size_in_run = header.type.size;
+    rows.run_dimensions = header.shape.size() - 1;
+  } else {
+    rows.size_in_run = items * header.type.size;
+  }
+  return rows;
+}
+
+arrow::Result<BufferPtr> ReadNpyRows(const Source& source, const NpyRows& rows, int64_t begin,
+                                     int64_t count) {
+  // Up to there it costs less to read what lies between runs than to read each for itself.
+  constexpr int64_t kSpan = 1 << 20, kNear = 8192;
+  const int64_t size = count * rows.size_in_run;
+  const int64_t distance = rows.count * rows.size_in_run;
+  const uint64_t first = rows.offset + static_cast<uint64_t>(begin * rows.size_in_run);
+  if (rows.runs == 1) return source.ReadBuffer(first, static_cast<uint64_t>(size));
+  ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(rows.runs * size, source.limits().pool));
+  uint8_t* to = buffer->mutable_data();
+  const int64_t at_once = distance > kNear ? 1 : kSpan / distance;
+  for (int64_t run = 0; run < rows.runs; run += at_once) {
+    const int64_t runs = std::min(at_once, rows.runs - run);
+    ARROW_ASSIGN_OR_RAISE(const std::string span,
+                          source.Read(first + static_cast<uint64_t>(run * distance),
+                                      static_cast<uint64_t>((runs - 1) * distance + size)));
+    for (int64_t i = 0; i < runs; ++i, to += size) {
+      std::memcpy(to, span.data() + i * distance, static_cast<size_t>(size));
+    }
+  }
+  return BufferPtr(std::move(buffer));
+}
+
+NpyColumn ColumnOfRows(NpyColumn column, const NpyRows& rows, int64_t count) {
+  column.offset -= static_cast<int64_t>(rows.offset);
+  for (size_t i = 0; i < rows.run_dimensions; ++i) {
+    column.strides[i] = column.strides[i] / rows.count * count;
+  }
+  return column;
+}
+
+arrow::Result<ArrayPtr> ReadNpyColumn(const NpyColumn& column, const BufferPtr& elements,
                                       int64_t count, arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(const auto items, ItemsOfRows(column, file, begin, count, pool));
+  ARROW_ASSIGN_OR_RAISE(const auto items, ItemsOfRows(column, elements, count, pool));
   ARROW_ASSIGN_OR_RAISE(auto array,
                         ItemsToArray(column.type, items, count * ItemsPerRow(column), pool));
   for (size_t i = column.shape.size(); i-- > 0;) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "base/endian.h"
 #include "formats/npy/npy_header.h"
 #include "formats/npy/python_literal.h"
 #include "formats/testing.h"
@@ -85,16 +86,70 @@ TEST_F(NpyTest, RecordsAreColumns) {
             "fixed_size_list<item: int16>[2][5, 6]");
 }
 
-TEST_F(NpyTest, AlignedNumbersAreViewsOfTheMappedFile) {
-  constexpr int64_t kRows = 100'000;
+TEST_F(NpyTest, SlicesOfRowsAreReadWithinTheirMemory) {
+  constexpr int64_t kRows = 1'000'000;
   std::string bytes = MakeNpyHeader("'<i8'", {kRows});
-  bytes.resize(bytes.size() + kRows * 8);
-  ASSERT_OK_AND_ASSIGN(const auto dataset, OpenFile(Put(bytes)));
-  const int64_t before = arrow::default_memory_pool()->bytes_allocated();
+  for (int64_t i = 0; i < kRows; ++i) AppendLittle(&bytes, i);
+  arrow::ProxyMemoryPool own(arrow::default_memory_pool());
+  arrow::CappedMemoryPool pool(&own, 2 << 20);
+  Limits limits;
+  limits.pool = &pool;
+  ASSERT_OK_AND_ASSIGN(const auto source, Source::Open(io::PosixEnv(), Put(bytes), limits));
+  ASSERT_OK_AND_ASSIGN(const auto dataset, OpenDataset(source));
   ASSERT_OK_AND_ASSIGN(const auto relation, dataset->OpenRelation(""));
-  ASSERT_OK_AND_ASSIGN(const auto table, ReadRelation(relation.get()));
-  EXPECT_EQ(table->num_rows(), kRows);
-  EXPECT_EQ(arrow::default_memory_pool()->bytes_allocated(), before);
+  ASSERT_OK_AND_ASSIGN(const ScanPlan plan, relation->Scan({}));
+  int64_t row = 0;
+  for (const auto& task : plan.tasks) {
+    ASSERT_OK_AND_ASSIGN(const auto reader, task->Open());
+    ASSERT_OK_AND_ASSIGN(const auto batch, reader->Next());
+    const auto& values = static_cast<const arrow::Int64Array&>(*batch->column(0));
+    for (int64_t i = 0; i < values.length(); ++i) ASSERT_EQ(values.Value(i), row++);
+  }
+  EXPECT_EQ(row, kRows);
+}
+
+// Runs near each other are read together, others one by one: both give what C order gives.
+TEST_F(NpyTest, SlicesOfFortranOrder) {
+  for (const int64_t rows : {300, 5000}) {
+    const int64_t width = 20'000'000 / rows / 4;
+    std::string elements(static_cast<size_t>(rows * width * 4), '\0');
+    for (int64_t i = 0; i < rows * width; ++i) {
+      StoreLittle(elements.data() + i * 4, static_cast<int32_t>(i));
+    }
+    const std::string shape = "(" + std::to_string(rows) + ", " + std::to_string(width) + ")";
+    ASSERT_OK_AND_ASSIGN(const auto table, ReadFile(File(Dict("'<i4'", shape, "True"), elements)));
+    EXPECT_GT(table->column(0)->num_chunks(), 1);
+    int64_t row = 0;
+    for (const auto& chunk : table->column(0)->chunks()) {
+      const auto& lists = static_cast<const arrow::FixedSizeListArray&>(*chunk);
+      const auto& values = static_cast<const arrow::Int32Array&>(*lists.values());
+      for (int64_t i = 0; i < lists.length(); ++i, ++row) {
+        for (int64_t j = 0; j < width; j += 97) {
+          ASSERT_EQ(values.Value(lists.value_offset(i) + j), row + j * rows);
+        }
+      }
+    }
+    EXPECT_EQ(row, rows);
+  }
+}
+
+TEST_F(NpyTest, RowsThatWereReadStayWhateverBecomesOfTheFile) {
+  constexpr int64_t kRows = 500'000;
+  std::string bytes = MakeNpyHeader("'<i8'", {kRows});
+  const size_t start = bytes.size();
+  bytes.resize(start + kRows * 8, '\1');
+  const std::string path = Put(bytes);
+  ASSERT_OK_AND_ASSIGN(const auto dataset, OpenFile(path));
+  ASSERT_OK_AND_ASSIGN(const auto relation, dataset->OpenRelation(""));
+  ASSERT_OK_AND_ASSIGN(const ScanPlan plan, relation->Scan({}));
+  ASSERT_GT(plan.tasks.size(), 1U);
+  ASSERT_OK_AND_ASSIGN(const auto reader, plan.tasks.front()->Open());
+  ASSERT_OK_AND_ASSIGN(const auto batch, reader->Next());
+  std::filesystem::resize_file(path, 4096);
+  ASSERT_OK_AND_ASSIGN(const auto next, plan.tasks.back()->Open());
+  ExpectError(next->Next(), ErrorCode::kDamaged, path);
+  const auto& values = static_cast<const arrow::Int64Array&>(*batch->column(0));
+  for (int64_t i = 0; i < values.length(); ++i) ASSERT_EQ(values.Value(i), 0x0101010101010101);
 }
 
 TEST_F(NpyTest, WhatIsNoArrayIsRefusedByName) {
