@@ -179,6 +179,7 @@ DataPtr StartOf(const FileArray& array, int64_t length) {
 }  // namespace
 
 const arrow::DataType& StorageOf(const arrow::DataType& type) {
+  // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): it lives as long as its argument.
   if (type.id() != Type::EXTENSION) return type;
   return StorageOf(*static_cast<const arrow::ExtensionType&>(type).storage_type());
 }

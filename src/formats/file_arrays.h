@@ -32,7 +32,7 @@ struct FileArray {
   std::shared_ptr<arrow::ArrayData> dictionary;  // of dictionary types; validated
 };
 
-// The type itself, or what an extension type is stored as.
+// The type itself, or what an extension type is stored as. Lives as long as the argument.
 const arrow::DataType& StorageOf(const arrow::DataType& type);
 
 // Whether rows of the type lie together. Those of list views, dense unions and runs may lie
